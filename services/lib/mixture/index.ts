@@ -1,0 +1,10 @@
+// How much of each domain to train on next: the equations of DDK and the plain policies beside them. Pure functions.
+export { type MixtureCondition, smallestWeight } from './conditions.js';
+export {
+  type DomainMeasurement,
+  discrepancyFactors,
+  perplexityRatios,
+  updateFactors,
+} from './discrepancy.js';
+export { type MixturePlan, type MixtureState, planMixture } from './plan.js';
+export { type MixturePolicy, validatePolicy } from './policy.js';
