@@ -1,0 +1,22 @@
+// Floor 0: what every other noun stands on. The door of `#base`.
+
+export { assert, unreachable } from './assert.js';
+export { type Clock, ManualClock, systemClock } from './clock.js';
+export { canonicalJson, Sha256, sha256Hex } from './digest.js';
+export { Environment } from './environment.js';
+export { DdkError, type DdkErrorOptions, type ErrorCode, type Violation } from './errors.js';
+export { failpoint } from './failpoint.js';
+export {
+  createFileExclusive,
+  type DurableOptions,
+  makeFolder,
+  resolveInside,
+  syncFolder,
+  temporaryPath,
+  writeFileDurable,
+} from './files.js';
+export { formatBytes, formatCount, formatDurationMs } from './format.js';
+export { Lifecycle, onTermination } from './lifecycle.js';
+export { createLogger, type Logger, type LoggerOptions, setLogContext, silentLogger } from './log.js';
+export { keyedPermutation } from './permutation.js';
+export { keyedNormals, keyedUint32, keyedUniform } from './random.js';
