@@ -1,0 +1,31 @@
+// JSON lines on standard output: one object an event, for scripts.
+import type { Display } from './display.js';
+
+/** bigint as number (all of ours are below 2^53), Date as ISO text. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_key, v: unknown) => (typeof v === 'bigint' ? Number(v) : v));
+}
+
+export function jsonDisplay(write: (line: string) => void): Display {
+  const emit = (type: string, fields: object) => write(`${toJson({ type, ...fields })}\n`);
+  return {
+    note: (text) => emit('note', { text }),
+    warn: (text) => emit('warning', { text }),
+    task(title, unit) {
+      let lastMs = 0;
+      return {
+        update(done, total, detail) {
+          const now = performance.now();
+          if (now - lastMs < 500 && done < total) return;
+          lastMs = now;
+          emit('task', { title, unit, done, total, ...(detail === undefined ? {} : { detail }) });
+        },
+        end: (summary) => emit('task-done', { title, ...(summary === undefined ? {} : { summary }) }),
+      };
+    },
+    run: (run) => emit('run', { run }),
+    progress: (_run, progress) => emit('progress', { ...progress }),
+    result: (_text, data) => emit('result', { result: data }),
+    close() {},
+  };
+}
