@@ -1,0 +1,50 @@
+// #onnx: the graph, how it is built, checked, rewritten, read and written.
+export {
+  type AttrInput,
+  type Attrs,
+  floatAttr,
+  floatsAttr,
+  graphAttr,
+  intAttr,
+  intsAttr,
+  stringAttr,
+  tensorAttr,
+} from './attributes.js';
+export { type GemmOptions, GraphBuilder, type Operand, type ScatterReduction } from './builder.js';
+export { checkModel } from './check.js';
+export {
+  allocate,
+  bytesOf,
+  carries,
+  type DType,
+  dtypeBytes,
+  dtypeCode,
+  dtypeFromCode,
+  isFloating,
+  isInteger,
+  type TensorArray,
+  viewBytes,
+} from './dtype.js';
+export { encodeModel } from './encode.js';
+export type { GraphBuilderOptions, OpOptions } from './graph-core.js';
+export { bfloat16FromFloat, floatFromBfloat16, floatFromHalf, halfFromFloat } from './half.js';
+export type { NodeFacts, ResultType } from './infer/context.js';
+export { isStatic, sameDim, unknownDim } from './infer/dims.js';
+export { inferOutputs, isKnownOperator, knownOperators } from './infer/outputs.js';
+export {
+  type Attribute,
+  captures,
+  type Dim,
+  type ExternalData,
+  type Graph,
+  isExternal,
+  type Model,
+  type Node,
+  qualifiedOp,
+  type Shape,
+  subgraphs,
+  type TensorData,
+  usedValues,
+  Value,
+} from './ir.js';
+export { elementCount, intsTensor, numbersOf, scalarTensor, tensor, tensorOver } from './tensor.js';
