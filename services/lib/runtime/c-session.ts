@@ -1,0 +1,126 @@
+// A session of the C API: asynchronous, cancellable runs over borrowed memory.
+import { DdkError } from '#base';
+import type { DType, TensorData } from '#onnx';
+import { call, callAsync, callForPointer, release, stringAt } from './api.js';
+import { checkFeeds, wantedOutputs } from './check-feeds.js';
+import { Handle } from './handle.js';
+import { copyOut, HostValue } from './host-value.js';
+import { bindValues } from './io-binding.js';
+import { allocateResident } from './resident-tensor.js';
+import { StringTable } from './string-table.js';
+import { readTensorInfos } from './tensor-info.js';
+import type { Binding, ResidentSession, ResidentTensor, RunOptions, SessionOptions, TensorInfo } from './types.js';
+
+export class CSession implements ResidentSession {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  readonly options: SessionOptions;
+  readonly #handle: Handle;
+  readonly #inFlight = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
+  readonly #onClosed: (session: CSession) => void;
+
+  constructor(address: bigint, options: SessionOptions, onClosed: (session: CSession) => void) {
+    this.#handle = new Handle(address, 'ReleaseSession');
+    this.#onClosed = onClosed;
+    this.options = options;
+    this.inputs = readTensorInfos(address, 'input');
+    this.outputs = readTensorInfos(address, 'output');
+  }
+
+  /** Address of the OrtSession. Throws `failed_precondition` after close. */
+  get address(): bigint {
+    if (this.#closing) throw new DdkError('failed_precondition', 'the session is closed');
+    return this.#handle.address;
+  }
+
+  async run(feeds: Readonly<Record<string, TensorData>>, options: RunOptions = {}): Promise<Record<string, TensorData>> {
+    const session = this.address;
+    checkFeeds(this.inputs, feeds);
+    const outputs = wantedOutputs(this.outputs, options.outputs);
+    const names = Object.keys(feeds);
+    const values = names.map((name) => {
+      const { dtype, shape, data } = feeds[name] as TensorData;
+      return new HostValue(dtype, shape, data);
+    });
+    const results = new BigUint64Array(outputs.length);
+    try {
+      const inputNames = new StringTable(names);
+      const inputValues = BigUint64Array.from(values, (value) => value.handle.address);
+      const outputNames = new StringTable(outputs);
+      await this.track(options.signal, async (runOptions) => {
+        await callAsync(
+          'Run',
+          [
+            session,
+            runOptions,
+            inputNames.pointers,
+            inputValues,
+            inputValues.length,
+            outputNames.pointers,
+            outputs.length,
+            results,
+          ],
+          [inputNames, outputNames, values],
+        );
+      });
+      return Object.fromEntries(outputs.map((name, index) => [name, copyOut(results[index] ?? 0n)]));
+    } finally {
+      for (const value of values) value.handle.release();
+      for (const result of results) if (result !== 0n) release('ReleaseValue', result);
+    }
+  }
+
+  allocate(dtype: DType, shape: readonly number[]): ResidentTensor {
+    return allocateResident(this, dtype, shape);
+  }
+
+  bind(inputs: Readonly<Record<string, ResidentTensor>>, outputs: Readonly<Record<string, ResidentTensor>>): Binding {
+    return bindValues(this, inputs, outputs);
+  }
+
+  /** Runs `body` with its own run options, which an abort terminates; close waits for it. */
+  async track(signal: AbortSignal | undefined, body: (runOptions: bigint) => Promise<void>): Promise<void> {
+    if (signal?.aborted) throw cancelled(signal);
+    const runOptions = new Handle(callForPointer('CreateRunOptions'), 'ReleaseRunOptions');
+    const terminate = () => call('RunOptionsSetTerminate', runOptions.address);
+    signal?.addEventListener('abort', terminate, { once: true });
+    const running = body(runOptions.address);
+    this.#inFlight.add(running);
+    try {
+      await running;
+    } catch (error) {
+      throw signal?.aborted ? cancelled(signal, error) : error;
+    } finally {
+      this.#inFlight.delete(running);
+      signal?.removeEventListener('abort', terminate);
+      runOptions.release();
+    }
+  }
+
+  async endProfiling(): Promise<string> {
+    const allocator = callForPointer('GetAllocatorWithDefaultOptions');
+    const path = callForPointer('SessionEndProfiling', this.address, allocator);
+    try {
+      return stringAt(path);
+    } finally {
+      call('AllocatorFree', allocator, path);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // How a run in flight ends is its caller's affair; here it only matters that it has ended.
+    await Promise.allSettled(this.#inFlight);
+    this.#handle.release();
+    this.#onClosed(this);
+  }
+}
+
+function cancelled(signal: AbortSignal, cause?: unknown): DdkError {
+  return new DdkError('cancelled', 'the run was cancelled', { cause: cause ?? signal.reason });
+}

@@ -1,0 +1,24 @@
+// The CUDA execution provider's options, by string, and its place beside the library.
+import { call, callForPointer } from './api.js';
+import { withHandle } from './handle.js';
+import { StringTable } from './string-table.js';
+import type { SessionOptions } from './types.js';
+
+/** Adds the CUDA provider to session options. Throws where its library or a device is missing. */
+export function appendCuda(sessionOptions: bigint, options: SessionOptions): void {
+  const entries: Readonly<Record<string, string>> = {
+    device_id: String(options.deviceId ?? 0),
+    // TensorFloat-32 keeps 10 bits of a product's factors; float32 programs are meant to be float32.
+    use_tf32: '0',
+    do_copy_in_default_stream: '1',
+    // Doubling a full arena wastes up to half of the device.
+    arena_extend_strategy: 'kSameAsRequested',
+    ...(options.gpuMemoryLimitBytes === undefined ? {} : { gpu_mem_limit: String(options.gpuMemoryLimitBytes) }),
+  };
+  withHandle(callForPointer('CreateCUDAProviderOptions'), 'ReleaseCUDAProviderOptions', (cuda) => {
+    const keys = new StringTable(Object.keys(entries));
+    const values = new StringTable(Object.values(entries));
+    call('UpdateCUDAProviderOptions', cuda, keys.pointers, values.pointers, keys.pointers.length);
+    call('SessionOptionsAppendExecutionProvider_CUDA_V2', sessionOptions, cuda);
+  });
+}

@@ -1,0 +1,17 @@
+// ONNX Runtime sessions: the C API by FFI, and onnxruntime-node's binding behind the same interface.
+export { openRuntime } from './open.js';
+export { chooseProvider } from './provider.js';
+export {
+  type Binding,
+  isResident,
+  type Provider,
+  type ProviderSetting,
+  type ResidentSession,
+  type ResidentTensor,
+  type RunOptions,
+  type Runtime,
+  type RuntimeKind,
+  type Session,
+  type SessionOptions,
+  type TensorInfo,
+} from './types.js';

@@ -1,0 +1,141 @@
+// Tensors that stay with their session: typed arrays on the CPU, device memory on CUDA.
+import { assert, DdkError } from '#base';
+import type { DType, TensorArray } from '#onnx';
+import { callForPointer } from './api.js';
+import type { CSession } from './c-session.js';
+import { DeviceCopier } from './device-copier.js';
+import { allocateArray, countElements, elementType, holds } from './element-types.js';
+import { Handle } from './handle.js';
+import { HostValue, nativeShape } from './host-value.js';
+import type { ResidentTensor } from './types.js';
+
+/** What a binding needs of a resident tensor beyond the public interface. */
+export interface NativeTensor extends ResidentTensor {
+  /** Address of the OrtValue, 0 after release. */
+  readonly address: bigint;
+  /** Identity of the memory, to refuse inputs and outputs that share it. */
+  readonly memory: object;
+}
+
+/** Allocates a zeroed tensor where `session` computes. */
+export function allocateResident(session: CSession, dtype: DType, shape: readonly number[]): NativeTensor {
+  for (const dim of shape) {
+    if (!Number.isSafeInteger(dim) || dim < 0) {
+      throw new DdkError('invalid_argument', `a resident tensor cannot have shape [${shape}]`);
+    }
+  }
+  return session.options.provider === 'cpu' ? new HostTensor(dtype, shape) : new DeviceTensor(session, dtype, shape);
+}
+
+/** The native side of a tensor made by {@link allocateResident}. */
+export function nativeTensor(tensor: ResidentTensor): NativeTensor {
+  assert(tensor instanceof HostTensor || tensor instanceof DeviceTensor, 'a resident tensor of another runtime');
+  if (tensor.address === 0n) throw new DdkError('failed_precondition', 'the resident tensor is released');
+  return tensor;
+}
+
+class HostTensor implements NativeTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly #value: HostValue;
+
+  constructor(dtype: DType, shape: readonly number[]) {
+    this.dtype = dtype;
+    this.shape = shape;
+    this.#value = new HostValue(dtype, shape, allocateArray(dtype, countElements(shape)));
+  }
+
+  get address(): bigint {
+    return this.#value.handle.address;
+  }
+
+  get memory(): object {
+    return this.#value.data.buffer;
+  }
+
+  view(): TensorArray {
+    nativeTensor(this);
+    return this.#value.data;
+  }
+
+  read(): TensorArray {
+    return this.view().slice();
+  }
+
+  write(data: TensorArray): void {
+    const target = this.view();
+    checkContents(this, data);
+    // Same kind of array on both sides (checked), which the union type cannot express.
+    (target as Uint8Array).set(data as Uint8Array);
+  }
+
+  release(): void {
+    this.#value.handle.release();
+  }
+}
+
+class DeviceTensor implements NativeTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly #handle: Handle;
+  readonly #copier: DeviceCopier;
+  readonly memory = {};
+
+  constructor(session: CSession, dtype: DType, shape: readonly number[]) {
+    this.dtype = dtype;
+    this.shape = shape;
+    this.#copier = DeviceCopier.of(session);
+    this.#handle = new Handle(
+      callForPointer(
+        'CreateTensorAsOrtValue',
+        this.#copier.allocator,
+        nativeShape(shape),
+        shape.length,
+        elementType(dtype).code,
+      ),
+      'ReleaseValue',
+    );
+    this.write(allocateArray(dtype, countElements(shape)));
+  }
+
+  get address(): bigint {
+    return this.#handle.address;
+  }
+
+  read(): TensorArray {
+    const { address } = nativeTensor(this);
+    const data = allocateArray(this.dtype, countElements(this.shape));
+    const host = new HostValue(this.dtype, this.shape, data);
+    try {
+      this.#copier.copy(this, address, host.handle.address);
+      return data;
+    } finally {
+      host.handle.release();
+    }
+  }
+
+  write(data: TensorArray): void {
+    const { address } = nativeTensor(this);
+    checkContents(this, data);
+    const host = new HostValue(this.dtype, this.shape, data);
+    try {
+      this.#copier.copy(this, host.handle.address, address);
+    } finally {
+      host.handle.release();
+    }
+  }
+
+  release(): void {
+    this.#handle.release();
+  }
+}
+
+function checkContents(tensor: ResidentTensor, data: TensorArray): void {
+  const count = countElements(tensor.shape);
+  if (!holds(tensor.dtype, data) || data.length !== count) {
+    throw new DdkError(
+      'invalid_argument',
+      `a ${data.constructor.name} of ${data.length} elements cannot be written to ${tensor.dtype} [${tensor.shape}]`,
+    );
+  }
+}

@@ -1,0 +1,18 @@
+// The inside of a runner thread: calls native functions by address, one after the other, and posts their status back.
+import { parentPort } from 'node:worker_threads';
+import koffi from 'koffi';
+import { flushDenormals } from './denormals.js';
+import type { NativeCall } from './runner.js';
+
+const functions = new Map<bigint, ReturnType<ReturnType<typeof koffi.load>['func']>>();
+
+parentPort?.on('message', ({ address, parameters, args }: NativeCall) => {
+  let known = functions.get(address);
+  if (!known) {
+    known = koffi.decode(address, koffi.proto('void *', [...parameters])) as NonNullable<typeof known>;
+    functions.set(address, known);
+  }
+  // Just before the call, so that nothing the engine does between calls can matter.
+  flushDenormals();
+  parentPort?.postMessage((known(...args) as bigint | null) ?? 0n);
+});
