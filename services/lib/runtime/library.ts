@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import koffi from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 import { DdkError } from '#base';
 
 /** Version of the C API this project is written against: members up to this version are used. */
@@ -28,6 +28,8 @@ export interface Library {
 }
 
 let opened: Library | undefined;
+// koffi unloads a library whose handle is collected.
+let loaded: LibraryHandle | undefined;
 
 /** Opens the library once. Throws `failed_precondition` where there is none for this platform or it is too old. */
 export function openLibrary(): Library {
@@ -41,7 +43,8 @@ export function openLibrary(): Library {
         'use Linux on x64 or arm64, or macOS on arm64',
     );
   }
-  const base = koffi.load(path).func('OrtGetApiBase', 'void *', [])() as bigint;
+  loaded = koffi.load(path);
+  const base = loaded.func('OrtGetApiBase', 'void *', [])() as bigint;
   // OrtApiBase: { const OrtApi* (*GetApi)(uint32_t); const char* (*GetVersionString)(void); }
   const [getApi, getVersionString] = new BigUint64Array(koffi.view(base, 16).slice(0));
   const version = koffi.decode(getVersionString, koffi.proto('str', []))() as string;
