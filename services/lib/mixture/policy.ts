@@ -41,8 +41,8 @@ function violationsOf(policy: MixturePolicy, domains: number): Violation[] {
       }
       if (ratioClip !== undefined && !(ratioClip >= 1 && Number.isFinite(ratioClip))) {
         refuse(
-          'mixture.ratioClip',
-          `must be a positive number, but is ${ratioClip}; leave it out to clip nothing`,
+          'mixture.ratio_clip',
+          `must be a finite number of at least 1, but is ${ratioClip}; leave it out to clip nothing`,
         );
       }
       break;
