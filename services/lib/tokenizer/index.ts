@@ -1,0 +1,5 @@
+// Text to ids and back, as a tokenizer.json says; and whether two tokenizers are the same. The door of `#tokenizer`.
+export { byteLevelTokenizerJson, endOfTextToken } from './byte-level.js';
+export { probeText } from './probe-text.js';
+export { assertSameTokenizer, probeFingerprint } from './same.js';
+export { createTokenizer, openTokenizer, type Tokenizer, tokenizerFiles } from './tokenizer.js';
