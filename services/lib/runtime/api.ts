@@ -9,7 +9,14 @@ import { callOnRunner } from './runner.js';
 export type Argument = bigint | number | string | NodeJS.TypedArray | null;
 type NativeFunction = ReturnType<ReturnType<typeof koffi.load>['func']>;
 
-const typeOfLetter: Readonly<Record<string, string>> = { p: 'void *', s: 'str', i: 'int32_t', z: 'size_t', v: 'void', S: 'void *' };
+const typeOfLetter: Readonly<Record<string, string>> = {
+  p: 'void *',
+  s: 'str',
+  i: 'int32_t',
+  z: 'size_t',
+  v: 'void',
+  S: 'void *',
+};
 const bound = new Map<Member, NativeFunction>();
 
 function typeOf(letter: string): string {
@@ -128,7 +135,11 @@ export function check(status: bigint | null): void {
   const message = native('GetErrorMessage')(status) as string;
   native('ReleaseStatus')(status);
   const memory = /allocate memory|out of memory|bad_alloc/i.test(message);
-  throw new DdkError(memory ? 'resource_exhausted' : (codes[code] ?? 'internal'), `ONNX Runtime: ${message}`, {
-    reason: 'ONNX_RUNTIME',
-  });
+  throw new DdkError(
+    memory ? 'resource_exhausted' : (codes[code] ?? 'internal'),
+    `ONNX Runtime: ${message}`,
+    {
+      reason: 'ONNX_RUNTIME',
+    },
+  );
 }

@@ -41,7 +41,9 @@ export class CRuntime implements Runtime {
     } finally {
       sessionOptions.release();
     }
-    const session = new CSession(created[0] ?? 0n, options, (closed) => this.#sessions.delete(closed));
+    const session = new CSession(this.#environment.address, created[0] ?? 0n, options, (closed) => {
+      this.#sessions.delete(closed);
+    });
     this.#sessions.add(session);
     return session;
   }

@@ -3,13 +3,21 @@ import { DdkError } from '#base';
 import type { DType, TensorData } from '#onnx';
 import { call, callAsync, callForPointer, release, stringAt } from './api.js';
 import { checkFeeds, wantedOutputs } from './check-feeds.js';
+import { DeviceCopier } from './device-copier.js';
 import { Handle } from './handle.js';
 import { copyOut, HostValue } from './host-value.js';
 import { bindValues } from './io-binding.js';
 import { allocateResident } from './resident-tensor.js';
 import { StringTable } from './string-table.js';
 import { readTensorInfos } from './tensor-info.js';
-import type { Binding, ResidentSession, ResidentTensor, RunOptions, SessionOptions, TensorInfo } from './types.js';
+import type {
+  Binding,
+  ResidentSession,
+  ResidentTensor,
+  RunOptions,
+  SessionOptions,
+  TensorInfo,
+} from './types.js';
 
 export class CSession implements ResidentSession {
   readonly inputs: readonly TensorInfo[];
@@ -17,11 +25,20 @@ export class CSession implements ResidentSession {
   readonly options: SessionOptions;
   readonly #handle: Handle;
   readonly #inFlight = new Set<Promise<unknown>>();
+  readonly #bindings = new Set<Binding>();
   #closing: Promise<void> | undefined;
+  #copier: DeviceCopier | undefined;
+  readonly #environment: bigint;
   readonly #onClosed: (session: CSession) => void;
 
-  constructor(address: bigint, options: SessionOptions, onClosed: (session: CSession) => void) {
+  constructor(
+    environment: bigint,
+    address: bigint,
+    options: SessionOptions,
+    onClosed: (session: CSession) => void,
+  ) {
     this.#handle = new Handle(address, 'ReleaseSession');
+    this.#environment = environment;
     this.#onClosed = onClosed;
     this.options = options;
     this.inputs = readTensorInfos(address, 'input');
@@ -34,7 +51,16 @@ export class CSession implements ResidentSession {
     return this.#handle.address;
   }
 
-  async run(feeds: Readonly<Record<string, TensorData>>, options: RunOptions = {}): Promise<Record<string, TensorData>> {
+  /** Copies to and from this session's device. */
+  get copier(): DeviceCopier {
+    this.#copier ??= new DeviceCopier(this.#environment, this.address, this.options);
+    return this.#copier;
+  }
+
+  async run(
+    feeds: Readonly<Record<string, TensorData>>,
+    options: RunOptions = {},
+  ): Promise<Record<string, TensorData>> {
     const session = this.address;
     checkFeeds(this.inputs, feeds);
     const outputs = wantedOutputs(this.outputs, options.outputs);
@@ -75,8 +101,13 @@ export class CSession implements ResidentSession {
     return allocateResident(this, dtype, shape);
   }
 
-  bind(inputs: Readonly<Record<string, ResidentTensor>>, outputs: Readonly<Record<string, ResidentTensor>>): Binding {
-    return bindValues(this, inputs, outputs);
+  bind(
+    inputs: Readonly<Record<string, ResidentTensor>>,
+    outputs: Readonly<Record<string, ResidentTensor>>,
+  ): Binding {
+    const binding = bindValues(this, inputs, outputs);
+    this.#bindings.add(binding);
+    return binding;
   }
 
   /** Runs `body` with its own run options, which an abort terminates; close waits for it. */
@@ -116,6 +147,9 @@ export class CSession implements ResidentSession {
   async #close(): Promise<void> {
     // How a run in flight ends is its caller's affair; here it only matters that it has ended.
     await Promise.allSettled(this.#inFlight);
+    // A binding refers to the session, so it must not outlive it.
+    for (const binding of this.#bindings) binding.release();
+    this.#copier?.release();
     this.#handle.release();
     this.#onClosed(this);
   }

@@ -1,7 +1,6 @@
 // Checks what a caller feeds into a session, in sentences that name the input; the same for every implementation.
 import { DdkError } from '#base';
-import type { TensorData } from '#onnx';
-import { countElements, holds } from './element-types.js';
+import { carries, elementCount, type TensorData } from '#onnx';
 import type { TensorInfo } from './types.js';
 
 type Feeds = Readonly<Record<string, TensorData>>;
@@ -20,7 +19,11 @@ export function checkFeeds(inputs: readonly TensorInfo[], feeds: Feeds): void {
 }
 
 /** Throws `invalid_argument` unless `shape` and `dtype` are what `expected` declares. */
-export function checkTensor(what: string, expected: TensorInfo, given: Omit<TensorData, 'data'> & { data?: TensorData['data'] }): void {
+export function checkTensor(
+  what: string,
+  expected: TensorInfo,
+  given: Omit<TensorData, 'data'> & { data?: TensorData['data'] },
+): void {
   const { dtype, shape, data } = given;
   if (dtype !== expected.dtype) throw invalid(`${what} is ${dtype}, the model takes ${expected.dtype}`);
   const fits =
@@ -29,14 +32,17 @@ export function checkTensor(what: string, expected: TensorInfo, given: Omit<Tens
     shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0);
   if (!fits) throw invalid(`${what} has shape [${shape}], the model takes [${expected.shape}]`);
   if (data === undefined) return;
-  if (!holds(dtype, data)) throw invalid(`${what} is ${dtype} but its data is a ${data.constructor.name}`);
-  if (data.length !== countElements(shape)) {
-    throw invalid(`${what} has ${data.length} elements, its shape [${shape}] needs ${countElements(shape)}`);
+  if (!carries(dtype, data)) throw invalid(`${what} is ${dtype} but its data is a ${data.constructor.name}`);
+  if (data.length !== elementCount(shape)) {
+    throw invalid(`${what} has ${data.length} elements, its shape [${shape}] needs ${elementCount(shape)}`);
   }
 }
 
 /** The outputs to compute: all, or the named ones. Throws `invalid_argument` for an unknown name. */
-export function wantedOutputs(outputs: readonly TensorInfo[], names: readonly string[] | undefined): readonly string[] {
+export function wantedOutputs(
+  outputs: readonly TensorInfo[],
+  names: readonly string[] | undefined,
+): readonly string[] {
   if (!names) return outputs.map((output) => output.name);
   for (const name of names) {
     if (!outputs.some((output) => output.name === name)) {

@@ -13,7 +13,9 @@ export function appendCuda(sessionOptions: bigint, options: SessionOptions): voi
     do_copy_in_default_stream: '1',
     // Doubling a full arena wastes up to half of the device.
     arena_extend_strategy: 'kSameAsRequested',
-    ...(options.gpuMemoryLimitBytes === undefined ? {} : { gpu_mem_limit: String(options.gpuMemoryLimitBytes) }),
+    ...(options.gpuMemoryLimitBytes === undefined
+      ? {}
+      : { gpu_mem_limit: String(options.gpuMemoryLimitBytes) }),
   };
   withHandle(callForPointer('CreateCUDAProviderOptions'), 'ReleaseCUDAProviderOptions', (cuda) => {
     const keys = new StringTable(Object.keys(entries));

@@ -1,6 +1,7 @@
 // A native handle with one owner, released exactly once.
-import type { Release } from './api-table.js';
+
 import { release } from './api.js';
+import type { Release } from './api-table.js';
 
 export class Handle {
   readonly #release: Release;

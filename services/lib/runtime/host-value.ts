@@ -1,7 +1,16 @@
 // OrtValues over typed arrays (no copy), and copies of what ONNX Runtime allocated.
-import type { DType, TensorArray, TensorData } from '#onnx';
+import { DdkError } from '#base';
+import {
+  type DType,
+  dtypeBytes,
+  dtypeCode,
+  dtypeFromCode,
+  elementCount,
+  type TensorArray,
+  type TensorData,
+  viewBytes,
+} from '#onnx';
 import { call, callForPointer, callForSize, memoryAt } from './api.js';
-import { arrayOver, countElements, dtypeOfCode, elementType } from './element-types.js';
 import { Handle, withHandle } from './handle.js';
 
 let hostMemory: bigint | undefined;
@@ -32,7 +41,7 @@ export class HostValue {
       data.byteLength,
       nativeShape(shape),
       shape.length,
-      elementType(dtype).code,
+      dtypeCode(dtype),
     );
     this.handle = new Handle(address, 'ReleaseValue');
   }
@@ -45,9 +54,9 @@ export function copyOut(value: bigint): TensorData {
     'ReleaseTensorTypeAndShapeInfo',
     readTypeAndShape,
   );
-  const bytes = countElements(shape) * elementType(dtype).bytes;
+  const bytes = elementCount(shape) * dtypeBytes(dtype);
   const memory = memoryAt(bytes === 0 ? 0n : callForPointer('GetTensorMutableData', value), bytes);
-  return { dtype, shape, data: arrayOver(dtype, memory.slice(0)) };
+  return { dtype, shape, data: viewBytes(dtype, new Uint8Array(memory.slice(0))) };
 }
 
 /** Element type and dimensions of an OrtTensorTypeAndShapeInfo; free dimensions are -1. */
@@ -57,5 +66,7 @@ export function readTypeAndShape(info: bigint): { readonly dtype: DType; readonl
   const rank = callForSize('GetDimensionsCount', info);
   const dims = new BigInt64Array(Math.max(rank, 1));
   call('GetDimensions', info, dims, rank);
-  return { dtype: dtypeOfCode(code[0] ?? 0), shape: Array.from(dims.subarray(0, rank), Number) };
+  const dtype = dtypeFromCode(code[0] ?? 0);
+  if (!dtype) throw new DdkError('unimplemented', `ONNX Runtime's element type ${code[0]} is not supported`);
+  return { dtype, shape: Array.from(dims.subarray(0, rank), Number) };
 }

@@ -28,7 +28,11 @@ export function bindValues(session: CSession, inputs: Tensors, outputs: Tensors)
   return new NativeBinding(session, handle, [...read.values(), ...written.values()]);
 }
 
-function resolve(side: 'input' | 'output', infos: readonly TensorInfo[], given: Tensors): Map<string, NativeTensor> {
+function resolve(
+  side: 'input' | 'output',
+  infos: readonly TensorInfo[],
+  given: Tensors,
+): Map<string, NativeTensor> {
   const resolved = new Map<string, NativeTensor>();
   for (const [name, tensor] of Object.entries(given)) {
     const info = infos.find((candidate) => candidate.name === name);
@@ -45,7 +49,10 @@ function refuseSharing(read: Map<string, NativeTensor>, written: Map<string, Nat
   for (const [name, tensor] of written) {
     const owner = owners.get(tensor.memory);
     if (owner) {
-      throw new DdkError('invalid_argument', `output ${name} shares memory with ${owner}; ONNX Runtime orders no read before a write`);
+      throw new DdkError(
+        'invalid_argument',
+        `output ${name} shares memory with ${owner}; ONNX Runtime orders no read before a write`,
+      );
     }
     owners.set(tensor.memory, `output ${name}`);
   }

@@ -57,7 +57,10 @@ export function openLibrary(): Library {
   }
   const api = koffi.decode(getApi, koffi.proto('void *', ['uint32_t']))(apiVersion) as bigint | null;
   if (!api) {
-    throw new DdkError('failed_precondition', `ONNX Runtime ${version} does not serve C API version ${apiVersion}`);
+    throw new DdkError(
+      'failed_precondition',
+      `ONNX Runtime ${version} does not serve C API version ${apiVersion}`,
+    );
   }
   opened = { version, api };
   return opened;

@@ -1,4 +1,5 @@
 // Opens a runtime of the wanted kind.
+import { BindingRuntime } from './binding-runtime.js';
 import { CRuntime } from './c-runtime.js';
 import type { Runtime, RuntimeKind } from './types.js';
 
@@ -8,6 +9,6 @@ export async function openRuntime(kind: RuntimeKind = 'c-api'): Promise<Runtime>
     case 'c-api':
       return new CRuntime();
     case 'binding':
-      return new CRuntime();
+      return new BindingRuntime();
   }
 }

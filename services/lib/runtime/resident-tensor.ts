@@ -1,10 +1,9 @@
 // Tensors that stay with their session: typed arrays on the CPU, device memory on CUDA.
 import { assert, DdkError } from '#base';
-import type { DType, TensorArray } from '#onnx';
+import { allocate, carries, type DType, dtypeCode, elementCount, type TensorArray } from '#onnx';
 import { callForPointer } from './api.js';
 import type { CSession } from './c-session.js';
-import { DeviceCopier } from './device-copier.js';
-import { allocateArray, countElements, elementType, holds } from './element-types.js';
+import type { DeviceCopier } from './device-copier.js';
 import { Handle } from './handle.js';
 import { HostValue, nativeShape } from './host-value.js';
 import type { ResidentTensor } from './types.js';
@@ -24,12 +23,17 @@ export function allocateResident(session: CSession, dtype: DType, shape: readonl
       throw new DdkError('invalid_argument', `a resident tensor cannot have shape [${shape}]`);
     }
   }
-  return session.options.provider === 'cpu' ? new HostTensor(dtype, shape) : new DeviceTensor(session, dtype, shape);
+  return session.options.provider === 'cpu'
+    ? new HostTensor(dtype, shape)
+    : new DeviceTensor(session.copier, dtype, shape);
 }
 
 /** The native side of a tensor made by {@link allocateResident}. */
 export function nativeTensor(tensor: ResidentTensor): NativeTensor {
-  assert(tensor instanceof HostTensor || tensor instanceof DeviceTensor, 'a resident tensor of another runtime');
+  assert(
+    tensor instanceof HostTensor || tensor instanceof DeviceTensor,
+    'a resident tensor of another runtime',
+  );
   if (tensor.address === 0n) throw new DdkError('failed_precondition', 'the resident tensor is released');
   return tensor;
 }
@@ -42,7 +46,7 @@ class HostTensor implements NativeTensor {
   constructor(dtype: DType, shape: readonly number[]) {
     this.dtype = dtype;
     this.shape = shape;
-    this.#value = new HostValue(dtype, shape, allocateArray(dtype, countElements(shape)));
+    this.#value = new HostValue(dtype, shape, allocate(dtype, elementCount(shape)));
   }
 
   get address(): bigint {
@@ -74,28 +78,29 @@ class HostTensor implements NativeTensor {
   }
 }
 
-class DeviceTensor implements NativeTensor {
+/** Device memory; exported for its test on the CPU's own memory. */
+export class DeviceTensor implements NativeTensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly #handle: Handle;
   readonly #copier: DeviceCopier;
   readonly memory = {};
 
-  constructor(session: CSession, dtype: DType, shape: readonly number[]) {
+  constructor(copier: DeviceCopier, dtype: DType, shape: readonly number[]) {
     this.dtype = dtype;
     this.shape = shape;
-    this.#copier = DeviceCopier.of(session);
+    this.#copier = copier;
     this.#handle = new Handle(
       callForPointer(
         'CreateTensorAsOrtValue',
         this.#copier.allocator,
         nativeShape(shape),
         shape.length,
-        elementType(dtype).code,
+        dtypeCode(dtype),
       ),
       'ReleaseValue',
     );
-    this.write(allocateArray(dtype, countElements(shape)));
+    this.write(allocate(dtype, elementCount(shape)));
   }
 
   get address(): bigint {
@@ -104,10 +109,10 @@ class DeviceTensor implements NativeTensor {
 
   read(): TensorArray {
     const { address } = nativeTensor(this);
-    const data = allocateArray(this.dtype, countElements(this.shape));
+    const data = allocate(this.dtype, elementCount(this.shape));
     const host = new HostValue(this.dtype, this.shape, data);
     try {
-      this.#copier.copy(this, address, host.handle.address);
+      this.#copier.copy(this.dtype, this.shape.length, address, host.handle.address);
       return data;
     } finally {
       host.handle.release();
@@ -119,7 +124,7 @@ class DeviceTensor implements NativeTensor {
     checkContents(this, data);
     const host = new HostValue(this.dtype, this.shape, data);
     try {
-      this.#copier.copy(this, host.handle.address, address);
+      this.#copier.copy(this.dtype, this.shape.length, host.handle.address, address);
     } finally {
       host.handle.release();
     }
@@ -131,8 +136,8 @@ class DeviceTensor implements NativeTensor {
 }
 
 function checkContents(tensor: ResidentTensor, data: TensorArray): void {
-  const count = countElements(tensor.shape);
-  if (!holds(tensor.dtype, data) || data.length !== count) {
+  const count = elementCount(tensor.shape);
+  if (!carries(tensor.dtype, data) || data.length !== count) {
     throw new DdkError(
       'invalid_argument',
       `a ${data.constructor.name} of ${data.length} elements cannot be written to ${tensor.dtype} [${tensor.shape}]`,

@@ -56,7 +56,9 @@ class Runner {
     });
     this.#worker.on('message', (result: bigint) => this.#finish((job) => job.resolve(result)));
     this.#worker.on('error', (error) => this.#die(error));
-    this.#worker.on('exit', (code) => this.#die(new DdkError('internal', `a runner thread ended with code ${code}`)));
+    this.#worker.on('exit', (code) =>
+      this.#die(new DdkError('internal', `a runner thread ended with code ${code}`)),
+    );
   }
 
   start(job: Job): void {

@@ -1,9 +1,9 @@
 // Turns SessionOptions into an OrtSessionOptions handle.
 import { DdkError } from '#base';
-import { appendCuda } from './cuda-options.js';
 import { call, callForPointer } from './api.js';
-import { denormalsAreFlushed } from './denormals.js';
+import { appendCuda } from './cuda-options.js';
 import { Handle } from './handle.js';
+import { configEntries } from './session-config.js';
 import type { SessionOptions } from './types.js';
 
 // GraphOptimizationLevel of onnxruntime_c_api.h.
@@ -15,7 +15,10 @@ export const logLevel = 4;
 /** The handle of these options, to be released by the caller once the session exists. */
 export function nativeSessionOptions(options: SessionOptions): Handle {
   if (!Number.isInteger(options.threads) || options.threads < 0) {
-    throw new DdkError('invalid_argument', `threads is ${options.threads}; give a whole number, 0 for all cores`);
+    throw new DdkError(
+      'invalid_argument',
+      `threads is ${options.threads}; give a whole number, 0 for all cores`,
+    );
   }
   const handle = new Handle(callForPointer('CreateSessionOptions'), 'ReleaseSessionOptions');
   try {
@@ -37,17 +40,4 @@ function configure(handle: bigint, options: SessionOptions): void {
   }
   if (options.profilePrefix !== undefined) call('EnableProfiling', handle, options.profilePrefix);
   if (options.provider === 'cuda') appendCuda(handle, options);
-}
-
-/** Configuration that is given by string, the same for both implementations. */
-export function configEntries(options: SessionOptions): Readonly<Record<string, string>> {
-  return {
-    // AdamW's moments decay into denormals, on which a CPU is some hundred times slower.
-    'session.set_denormal_as_zero': denormalsAreFlushed ? '1' : '0',
-    'session.intra_op.allow_spinning': options.spinning ? '1' : '0',
-    'session.use_deterministic_compute': '1',
-    ...(options.externalDataFolder === undefined
-      ? {}
-      : { 'session.model_external_initializers_file_folder_path': options.externalDataFolder }),
-  };
 }

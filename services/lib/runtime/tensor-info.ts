@@ -22,7 +22,11 @@ export function readTensorInfos(session: bigint, side: 'input' | 'output'): read
       const tensor = callForPointer('CastTypeInfoToTensorInfo', typeInfo);
       const { dtype, shape } = readTypeAndShape(tensor);
       const symbols = symbolicDims(tensor, shape.length);
-      return { name, dtype, shape: shape.map((dim, axis) => (dim >= 0 ? dim : symbols[axis] || `${name}_${axis}`)) };
+      return {
+        name,
+        dtype,
+        shape: shape.map((dim, axis) => (dim >= 0 ? dim : symbols[axis] || `${name}_${axis}`)),
+      };
     });
   });
 }

@@ -1,0 +1,160 @@
+// A session of onnxruntime-node's binding, in a worker thread of its own.
+//
+// The binding runs one call at a time and cannot be interrupted; ending a thread inside a call would end the process.
+// So a cancelled run rejects at once, its thread is given up (it ends by itself once its call has returned), and the
+// next run loads the model into a new thread.
+import { Worker } from 'node:worker_threads';
+import { assert, DdkError } from '#base';
+import type { TensorData } from '#onnx';
+import type { BindingReply, BindingRequest, BindingSetup } from './binding-messages.js';
+import { checkFeeds, wantedOutputs } from './check-feeds.js';
+import type { RunOptions, Session, TensorInfo } from './types.js';
+
+type Feeds = Readonly<Record<string, TensorData>>;
+type Loaded = Extract<BindingReply, { kind: 'loaded' }>;
+
+export class BindingSession implements Session {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  readonly #setup: BindingSetup;
+  readonly #onClosed: (session: BindingSession) => void;
+  #worker: Worker | undefined;
+  /** The end of the line of runs; never rejects. */
+  #last: Promise<void> = Promise.resolve();
+  readonly #ending = new Set<Promise<void>>();
+  #closing: Promise<void> | undefined;
+
+  static async load(
+    setup: BindingSetup,
+    onClosed: (session: BindingSession) => void,
+  ): Promise<BindingSession> {
+    const { worker, loaded } = await startThread(setup);
+    return new BindingSession(setup, worker, loaded, onClosed);
+  }
+
+  constructor(
+    setup: BindingSetup,
+    worker: Worker,
+    loaded: Loaded,
+    onClosed: (session: BindingSession) => void,
+  ) {
+    this.#setup = setup;
+    this.#worker = worker;
+    this.#onClosed = onClosed;
+    this.inputs = loaded.inputs;
+    this.outputs = loaded.outputs;
+  }
+
+  async run(feeds: Feeds, { outputs, signal }: RunOptions = {}): Promise<Record<string, TensorData>> {
+    if (this.#closing) throw new DdkError('failed_precondition', 'the session is closed');
+    checkFeeds(this.inputs, feeds);
+    const request = { feeds, outputs: wantedOutputs(this.outputs, outputs) };
+    const turn = this.#last;
+    let done: () => void = () => undefined;
+    this.#last = new Promise((resolve) => {
+      done = resolve;
+    });
+    try {
+      await turn;
+      if (signal?.aborted) throw cancelled(signal);
+      return await this.#exchange(request, signal);
+    } finally {
+      done();
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#last.then(async () => {
+      this.#giveUpThread();
+      await Promise.all(this.#ending);
+      this.#onClosed(this);
+    });
+    return this.#closing;
+  }
+
+  async #exchange(
+    request: BindingRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<Record<string, TensorData>> {
+    this.#worker ??= (await startThread(this.#setup)).worker;
+    const worker = this.#worker;
+    worker.ref();
+    try {
+      worker.postMessage(request);
+      const reply = await nextReply(worker, signal);
+      if (reply.kind === 'failed') throw failure(reply);
+      assert(reply.kind === 'result', 'a loaded session only answers with results');
+      return reply.values;
+    } catch (error) {
+      if (signal?.aborted) this.#giveUpThread();
+      throw error;
+    } finally {
+      if (this.#worker) worker.unref();
+    }
+  }
+
+  #giveUpThread(): void {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    if (!worker) return;
+    const ended = endThread(worker).finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
+  }
+}
+
+async function startThread(
+  setup: BindingSetup,
+): Promise<{ readonly worker: Worker; readonly loaded: Loaded }> {
+  const worker = new Worker(new URL('./binding-thread.js', import.meta.url), {
+    name: 'onnxruntime-binding',
+    workerData: setup,
+    execArgv: [],
+  });
+  const reply = await nextReply(worker, undefined);
+  worker.unref();
+  if (reply.kind === 'loaded') return { worker, loaded: reply };
+  await endThread(worker);
+  assert(reply.kind === 'failed', 'a session that is not loaded gives no results');
+  throw failure(reply);
+}
+
+/** Asks the thread to end after the call it is in; until then it keeps the process alive. */
+function endThread(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    worker.ref();
+    worker.once('exit', () => resolve());
+    // A call that fails after it was given up concerns nobody any more.
+    worker.on('error', () => undefined);
+    worker.postMessage('end' satisfies BindingRequest);
+  });
+}
+
+/** The thread's next message; rejects when the thread dies or `signal` aborts. */
+function nextReply(worker: Worker, signal: AbortSignal | undefined): Promise<BindingReply> {
+  return new Promise((resolve, reject) => {
+    const listeners = {
+      message: (reply: BindingReply) => settle(() => resolve(reply)),
+      error: (error: Error) => settle(() => reject(DdkError.from(error))),
+      exit: (code: number) =>
+        settle(() => reject(new DdkError('internal', `the session's thread ended with code ${code}`))),
+    };
+    const abort = () => settle(() => reject(cancelled(signal)));
+    const settle = (how: () => void) => {
+      for (const [event, listener] of Object.entries(listeners)) worker.off(event, listener);
+      signal?.removeEventListener('abort', abort);
+      how();
+    };
+    for (const [event, listener] of Object.entries(listeners)) worker.on(event, listener);
+    signal?.addEventListener('abort', abort);
+  });
+}
+
+function failure({ stage, message }: Extract<BindingReply, { kind: 'failed' }>): DdkError {
+  return new DdkError(stage === 'load' ? 'invalid_argument' : 'internal', `ONNX Runtime: ${message}`, {
+    reason: 'ONNX_RUNTIME',
+  });
+}
+
+function cancelled(signal: AbortSignal | undefined): DdkError {
+  return new DdkError('cancelled', 'the run was cancelled', { cause: signal?.reason });
+}
