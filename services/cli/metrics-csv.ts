@@ -27,7 +27,7 @@ export function metricsCsv(domains: readonly Domain[], steps: readonly StepMetri
       s.tokens,
       s.durationMs,
       s.teacherWaitMs,
-      ...domains.flatMap((d) => {
+      ...domains.flatMap((d): (string | number | bigint)[] => {
         const of = byDomain.get(d.id);
         return of ? [of.crossEntropy, of.kl, of.tokens] : ['', '', 0];
       }),

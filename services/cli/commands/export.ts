@@ -1,0 +1,17 @@
+// `ddk export`: the student that a run made, as files.
+import path from 'node:path';
+import { formatBytes } from '#base';
+import { writeStudent } from '../finish.js';
+import { findRun } from '../run-records.js';
+import type { Session } from '../session.js';
+
+export async function exportRun({ data, display }: Session, name: string, out: string): Promise<void> {
+  const run = await findRun(data.store, name);
+  const folder = path.resolve(out);
+  const manifest = await writeStudent(data.store, run, folder);
+  const files = manifest.files.map((f) => `  ${f.name}  ${formatBytes(Number(f.bytes))}`);
+  display.result([`The student of ${name} after ${manifest.step} steps is in ${folder}:`, ...files].join('\n'), {
+    folder,
+    manifest,
+  });
+}

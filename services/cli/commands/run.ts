@@ -1,0 +1,138 @@
+// `ddk run` and `ddk resume`: a run in this process, from its spec to the exported student.
+import { mkdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { DdkError, writeFileDurable } from '#base';
+import { type Run, RunState } from '#proto/ddk/v1/types';
+import { openModel } from '#model';
+import { describeDryRun } from '../dry-run.js';
+import { farewell } from '../display/narrate.js';
+import { type Embedded, serviceLogger, startEmbedded } from '../embedded.js';
+import { finishRun } from '../finish.js';
+import { followRun } from '../follow.js';
+import { findRun, listRuns } from '../run-records.js';
+import { changedFields } from '../spec/changed-fields.js';
+import { readSpec } from '../spec/read-spec.js';
+import { type Spec, specSchema } from '../spec/schema.js';
+import type { Session } from '../session.js';
+import { type Submission, submit } from '../submit.js';
+
+export interface RunOptions {
+  /** Run whose last (or best) checkpoint to start from. */
+  readonly from?: string;
+  readonly fromBest?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** Starts the run of a spec file, or continues it where it was left. */
+export async function runSpecFile(session: Session, file: string, options: RunOptions): Promise<void> {
+  const spec = await readSpec(file);
+  const base = options.from === undefined ? undefined : await forkBase(session, options.from, options.fromBest === true);
+  const submission = await submit(spec, {
+    ...session,
+    store: session.data.store,
+    ...(base === undefined ? {} : { baseCheckpointDigest: base }),
+  });
+  await refuseChanged(session, submission);
+  if (options.dryRun) {
+    const student = await openModel(spec.student);
+    session.display.result(describeDryRun(spec, submission, student), { spec, runSpec: submission.runSpec });
+    return;
+  }
+  const embedded = await startEmbedded({ ...placement(session, spec), teacher: spec.teacher });
+  try {
+    const run = await executeRun(session, embedded, spec, submission);
+    if (run.state !== RunState.SUCCEEDED) throw new DdkError('failed_precondition', farewell(run));
+    session.display.result(await finishRun(session.data, run), { run });
+  } finally {
+    await embedded.close();
+  }
+}
+
+/** Creates or finds the run of a submission, takes it up if it was paused, and follows it to its end. */
+export async function executeRun(
+  session: Session,
+  embedded: Embedded,
+  spec: Spec,
+  { requestId, runSpec }: Submission,
+): Promise<Run> {
+  const { display, data, signal } = session;
+  const folder = data.runFolder(spec.name);
+  await mkdir(folder, { recursive: true });
+  await writeFileDurable(path.join(folder, 'spec.json'), `${JSON.stringify(spec, null, 2)}\n`);
+  const { run } = await embedded.scheduler.createRun({ requestId, spec: runSpec }, { signal });
+  if (!run) throw new DdkError('internal', 'the scheduler returned no run');
+  if (run.state === RunState.PAUSED) {
+    display.note(`${spec.name} was paused (${run.reason?.message ?? 'no reason given'}); continuing it.`);
+    await embedded.scheduler.resumeRun({ run: run.id, extendByIntervals: 0 }, { signal });
+  } else if (run.checkpointDigest !== '' && run.state !== RunState.SUCCEEDED)
+    display.note(`${spec.name} was started before; continuing it.`);
+  return followRun(embedded.scheduler, run.id, display, signal);
+}
+
+/** Continues a run by name, without its spec file; `extendBy` adds intervals to it. */
+export async function resumeByName(session: Session, name: string, extendBy: number): Promise<void> {
+  const { display, data, signal } = session;
+  const known = await findRun(data.store, name);
+  const running = await session.running();
+  if (running) {
+    const { run } = await running.scheduler.resumeRun({ run: known.id, extendByIntervals: extendBy }, { signal });
+    await running.close();
+    display.result(`${name} goes on; \`ddk watch ${name}\` shows it.`, { run });
+    return;
+  }
+  const spec = await savedSpec(data.runFolder(known.spec?.name ?? name));
+  const embedded = await startEmbedded({ ...placement(session, spec), teacher: spec.teacher });
+  try {
+    if (known.state === RunState.PAUSED || extendBy > 0)
+      await embedded.scheduler.resumeRun({ run: known.id, extendByIntervals: extendBy }, { signal });
+    const run = await followRun(embedded.scheduler, known.id, display, signal);
+    if (run.state !== RunState.SUCCEEDED) throw new DdkError('failed_precondition', farewell(run));
+    display.result(await finishRun(data, run), { run });
+  } finally {
+    await embedded.close();
+  }
+}
+
+/** Where a spec's services run. */
+export function placement({ data, options }: Session, spec: Spec) {
+  return {
+    data,
+    provider: spec.runtime.provider,
+    threads: spec.runtime.threads,
+    device: spec.runtime.device,
+    logger: serviceLogger(data, options.logLevel),
+  } as const;
+}
+
+/** The spec that a run was started with, as its folder keeps it. */
+export async function savedSpec(folder: string): Promise<Spec> {
+  const file = path.join(folder, 'spec.json');
+  const text = await readFile(file, 'utf8').catch(() => {
+    throw new DdkError('not_found', `${file} is missing; continue the run with \`ddk run SPEC\` and its spec file.`);
+  });
+  const parsed = specSchema.safeParse(JSON.parse(text));
+  if (!parsed.success)
+    throw new DdkError('data_loss', `${file} is no spec any more; continue the run with \`ddk run SPEC\` and its spec file.`);
+  return parsed.data;
+}
+
+async function forkBase({ data }: Session, name: string, best: boolean): Promise<string> {
+  const run = await findRun(data.store, name);
+  const digest = best ? run.bestCheckpointDigest : run.checkpointDigest;
+  if (digest === '')
+    throw new DdkError('failed_precondition', `The run "${name}" has no ${best ? 'measured' : 'committed'} checkpoint to start from yet.`);
+  return digest;
+}
+
+/** A name stands for one spec over one corpus; a changed one needs another name. */
+async function refuseChanged({ data }: Session, { runSpec }: Submission): Promise<void> {
+  const other = (await listRuns(data.store)).find((r) => r.spec?.name === runSpec.name);
+  if (!other?.spec) return;
+  const changes = changedFields(other.spec, runSpec);
+  if (changes.length === 0) return;
+  throw new DdkError(
+    'failed_precondition',
+    `The run "${runSpec.name}" exists with ${changes.length === 1 ? 'another value' : 'other values'}: ${changes.join('; ')}. Give the spec another name, or set ${changes.length === 1 ? 'it' : 'them'} back to continue that run.`,
+    { violations: changes.map((c) => ({ field: c.split(' ')[0] ?? '', description: c })) },
+  );
+}

@@ -1,0 +1,156 @@
+// `ddk demo`: a whole distillation on the text that installation left on the machine, beside two arms without DDK.
+import { access, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DdkError, formatBytes, formatDurationMs } from '#base';
+import { type Run, RunState } from '#proto/ddk/v1/types';
+import { lastMeasured, percent, perplexity, runLine, shareOfTraining } from '../display/describe-run.js';
+import { table } from '../display/table.js';
+import { openDataFolder } from '../data-folder.js';
+import { startEmbedded } from '../embedded.js';
+import { finishRun, writeReport } from '../finish.js';
+import { executeRun, placement } from '../commands/run.js';
+import { pretrainModel } from '../pretrain/pretrain-model.js';
+import type { PretrainSettings } from '../pretrain/settings.js';
+import type { Session } from '../session.js';
+import { submit } from '../submit.js';
+import { type Arm, arms, bytesOfAKind, studentSettings, teacherSettings } from './settings.js';
+import { collectText } from './text.js';
+
+const packages = fileURLToPath(new URL('../../../../node_modules', import.meta.url));
+
+/** Reuses whatever an earlier, perhaps interrupted, demonstration has finished. */
+export async function demonstrate(session: Session): Promise<void> {
+  const { data, display } = session;
+  const started = performance.now();
+  const folder = data.root;
+
+  const texts = await collectText(packages, path.join(folder, 'text'), bytesOfAKind);
+  display.note(
+    `text      ${texts.map((t) => `${t.name} ${formatBytes(t.bytes)}`).join(', ')}: from the installed packages, each piece once`,
+  );
+  const teacher = await trained(session, 'teacher', teacherSettings(texts), folder);
+  const student = await trained(session, 'student', studentSettings(texts), folder);
+  const runs = await runArms(session, arms(texts, teacher, student));
+
+  const [ddk, ...others] = runs;
+  if (!ddk) throw new DdkError('internal', 'the demonstration has no arms');
+  const report = await writeReport(data.store, ddk, data.runFolder('demo-ddk'), others);
+  const table = comparison(runs, arms(texts, teacher, student));
+  const took = formatDurationMs(performance.now() - started);
+  display.result(
+    [
+      '',
+      table,
+      '',
+      reading(runs),
+      '',
+      `report    ${report}`,
+      `student   ${path.join(data.runFolder('demo-ddk'), 'student')}   (try: node dist/services/cli/main.js generate ${path.relative(process.cwd(), path.join(data.runFolder('demo-ddk'), 'student'))} --prompt "export interface ")`,
+      `took      ${took}`,
+    ].join('\n'),
+    { report, runs },
+  );
+}
+
+async function trained(session: Session, role: string, settings: PretrainSettings, folder: string): Promise<string> {
+  const out = path.join(folder, role);
+  const done = await access(path.join(out, 'model.safetensors')).then(
+    () => true,
+    () => false,
+  );
+  if (done) session.display.note(`${role.padEnd(9)} reused from ${out}`);
+  else await pretrainModel(session, { title: `training the ${role}`, out, settings, provider: 'auto', threads: 0 });
+  return out;
+}
+
+/** All arms over one set of services; each is reused, continued or run. */
+async function runArms(session: Session, all: readonly [Arm, ...Arm[]]): Promise<Run[]> {
+  const { data, display, signal } = session;
+  const [first] = all;
+  const submissions = [];
+  for (const arm of all) submissions.push(await submit(arm.spec, { store: data.store, display, signal }));
+  const services = await startEmbedded({ ...placement(session, first.spec), teacher: first.spec.teacher });
+  try {
+    const runs: Run[] = [];
+    for (const [index, arm] of all.entries()) {
+      display.note(`\n${arm.title}`);
+      const run = await executeRun(session, services, arm.spec, submissions[index]!);
+      if (run.state !== RunState.SUCCEEDED)
+        throw new DdkError('failed_precondition', `${arm.spec.name}: ${runLine(run)}`);
+      await finishRun(data, run);
+      runs.push(run);
+    }
+    return runs;
+  } finally {
+    await services.close();
+  }
+}
+
+function comparison(runs: readonly Run[], all: readonly Arm[]): string {
+  const [ddk] = runs;
+  const domains = ddk?.domains ?? [];
+  const gapsOf = (run: Run | undefined) => (run && lastMeasured(run)?.gaps) ?? [];
+  const start = ddk?.intervals[0]?.gaps ?? [];
+  const cells = (losses: (gaps: readonly { studentLoss: number; teacherLoss: number; ratio: number }[]) => string[]) =>
+    runs.flatMap((run) => losses(gapsOf(run)));
+  const rows = domains.map((domain, d) => [
+    domain.name,
+    perplexity(gapsOf(ddk)[d]?.teacherLoss ?? Number.NaN),
+    perplexity(start[d]?.studentLoss ?? Number.NaN),
+    ...cells((gaps) => [perplexity(gaps[d]?.studentLoss ?? Number.NaN), (gaps[d]?.ratio ?? Number.NaN).toFixed(3)]),
+    percent(ddk ? shareOfTraining(ddk, d) : Number.NaN),
+  ]);
+  const mean = (values: readonly number[]) => values.reduce((s, v) => s + v, 0) / values.length;
+  const meanRow = [
+    'mean loss, worst gap',
+    mean(gapsOf(ddk).map((g) => g.teacherLoss)).toFixed(3),
+    mean(start.map((g) => g.studentLoss)).toFixed(3),
+    ...cells((gaps) => [
+      mean(gaps.map((g) => g.studentLoss)).toFixed(3),
+      Math.max(...gaps.map((g) => g.ratio)).toFixed(3),
+    ]),
+    '',
+  ];
+  return table(
+    [
+      { title: 'domain (perplexity a byte)', align: 'left' },
+      { title: 'teacher', align: 'right' },
+      { title: 'student before', align: 'right' },
+      ...all.flatMap(({ title }) => [
+        { title, align: 'right' as const },
+        { title: 'gap', align: 'right' as const },
+      ]),
+      { title: 'DDK share', align: 'right' },
+    ],
+    [...rows, meanRow],
+  );
+}
+
+/** How to read the table, in one sentence that says what came out, whatever it is. */
+function reading(runs: readonly Run[]): string {
+  const [ddk, kd, ce] = runs.map((run) => {
+    const gaps = lastMeasured(run)?.gaps ?? [];
+    return {
+      mean: gaps.reduce((s, g) => s + g.studentLoss, 0) / gaps.length,
+      worst: Math.max(...gaps.map((g) => g.ratio)),
+    };
+  });
+  if (!ddk || !kd || !ce) return '';
+  const against = (other: typeof ddk) =>
+    `${(ddk.mean - other.mean).toFixed(3)} nats of mean loss and ${(ddk.worst - other.worst).toFixed(3)} of the worst gap`;
+  return `gap = student's perplexity / teacher's. At the same number of tokens, DDK less KD with equal sampling: ${against(kd)}; DDK less cross-entropy alone: ${against(ce)} (below 0: DDK is better).`;
+}
+
+/** Where the demonstration keeps everything: a data folder of its own inside the user's. */
+export const demoFolder = (data: string): string => path.join(data, 'demo');
+
+/** Deletes what earlier demonstrations left. failed_precondition while one is in progress. */
+export async function throwAway(data: string): Promise<void> {
+  const folder = await openDataFolder(demoFolder(data));
+  const holder = await folder.holder();
+  await folder.close();
+  if (holder)
+    throw new DdkError('failed_precondition', `Process ${holder.pid} is running the demonstration; end it first.`);
+  await rm(demoFolder(data), { recursive: true, force: true });
+}

@@ -1,0 +1,36 @@
+// Watching a run through the scheduler until there is nothing more to see.
+import { DdkError } from '#base';
+import { type Run, RunState } from '#proto/ddk/v1/types';
+import type { Display } from './display/display.js';
+import { isOver } from './display/describe-run.js';
+import type { SchedulerClient } from './embedded.js';
+
+/** Shows every change of the run until it is over or paused; a connection that breaks is taken up where it broke. */
+export async function followRun(
+  scheduler: SchedulerClient,
+  id: string,
+  display: Display,
+  signal: AbortSignal,
+): Promise<Run> {
+  let run: Run | undefined;
+  for (let failures = 0; ; ) {
+    try {
+      for await (const { update } of scheduler.watchRun({ run: id, afterRevision: run?.revision ?? 0n }, { signal })) {
+        failures = 0;
+        if (update?.$case === 'run') {
+          run = update.value;
+          display.run(run);
+          if (isOver(run) || run.state === RunState.PAUSED) return run;
+        } else if (update && run) display.progress(run, update.value);
+      }
+      if (run) return run;
+      throw new DdkError('internal', `the scheduler ended the watch of ${id} without a word`);
+    } catch (error) {
+      const failure = DdkError.from(error);
+      failures += 1;
+      if (signal.aborted || !failure.retryable || failures > 10) throw failure;
+      display.warn(`the scheduler does not answer (${failure.message}); trying again`);
+      await new Promise((resolve) => setTimeout(resolve, 200 * failures));
+    }
+  }
+}

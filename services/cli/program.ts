@@ -1,0 +1,177 @@
+// The commands of `ddk` with their options and what `--help` says of them.
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { collectGarbage } from './commands/gc.js';
+import { exportRun } from './commands/export.js';
+import { generate } from './commands/generate.js';
+import { initSpec } from './commands/init.js';
+import { inspect } from './commands/inspect.js';
+import { showRun, showRuns, watchRun } from './commands/inspect-runs.js';
+import { pretrain } from './commands/pretrain.js';
+import { preview } from './commands/preview.js';
+import { writeRunReport } from './commands/report.js';
+import { resumeByName, runSpecFile } from './commands/run.js';
+import { steerRun } from './commands/steer.js';
+import { demoFolder, demonstrate, throwAway } from './demo/demo.js';
+import { createDisplay, type GlobalOptions, type Session, withSession } from './session.js';
+
+const version = '0.1.0';
+
+export function createProgram(): Command {
+  const program = new Command('ddk')
+    .description('Distils a large language model into a small one, spending the training where the student is furthest behind.')
+    .version(version)
+    .option('--data <folder>', 'where runs, checkpoints and corpora are kept', process.env.DDK_DATA ?? '.ddk')
+    .option('--json', 'write JSON lines to standard output', false)
+    .addOption(
+      new Option('--log-level <level>', "of the services' log, <data>/ddk.log")
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
+    .showHelpAfterError('(`ddk help COMMAND` explains it)')
+    .addHelpText(
+      'after',
+      `
+First steps:
+  ddk demo                     a whole distillation on text that is already on this machine
+  ddk init my-run.yaml         write a commented spec; edit it
+  ddk run my-run.yaml --dry-run
+  ddk run my-run.yaml          start it, or continue it after anything
+`,
+    );
+  const session = <T>(body: (session: Session) => Promise<T>): Promise<T> =>
+    withSession(program.opts<GlobalOptions>(), body);
+
+  program
+    .command('run <spec>')
+    .description('start the run of a spec file, or continue it where it was left')
+    .option('--dry-run', 'read everything, show what would happen, start nothing')
+    .option('--from <run>', "fork: start from another run's last checkpoint")
+    .option('--from-best', 'with --from: from its best checkpoint instead')
+    .action((spec: string, options) => session((s) => runSpecFile(s, spec, options)));
+  program
+    .command('resume <run>')
+    .description('continue a paused or interrupted run, or extend one that has ended')
+    .option('--extend <intervals>', 'train this many further intervals', count, 0)
+    .action((run: string, options: { extend: number }) => session((s) => resumeByName(s, run, options.extend)));
+  program
+    .command('watch <run>')
+    .description('follow a run that another process is at work on')
+    .action((run: string) => session((s) => watchRun(s, run)));
+  program
+    .command('runs')
+    .description('list the runs of the data folder')
+    .action(() => session(showRuns));
+  program
+    .command('show <run>')
+    .description('one run: state, gaps, weights, checkpoints')
+    .action((run: string) => session((s) => showRun(s, run)));
+  program
+    .command('pause <run>')
+    .description('stop a run after what is committed; `resume` continues it')
+    .action((run: string) => session((s) => steerRun(s, run, 'pause')));
+  program
+    .command('cancel <run>')
+    .description('end a run for good; its checkpoints stay')
+    .action((run: string) => session((s) => steerRun(s, run, 'cancel')));
+  program
+    .command('preview <spec>')
+    .description('measure the gaps as they are and show the mixture they would give; trains nothing')
+    .option('--of <run>', "measure this run's last checkpoint instead of the spec's student")
+    .action((spec: string, options) => session((s) => preview(s, spec, options)));
+  program
+    .command('pretrain <out>')
+    .description('train a small model from scratch on a corpus, to have something to distil or to try with')
+    .requiredOption('--text <name=paths...>', 'a domain and its files, folders or globs (commas between); once for each', collect, [])
+    .option('--tokenizer <file>', 'tokenizer.json; left out: bytes')
+    .option('--weight <name=share...>', "a domain's share of the training; left out: by tokens", collect, [])
+    .option('--hidden <n>', 'hidden size', count, 128)
+    .option('--layers <n>', 'decoder layers', count, 4)
+    .option('--heads <n>', 'attention heads', count, 4)
+    .option('--kv-heads <n>', 'key-value heads; left out: as many as heads', count)
+    .option('--intermediate <n>', 'width of the feed-forward layers; left out: 8/3 of hidden', count)
+    .option('--length <n>', 'predicted positions of a window', count, 128)
+    .option('--batch <n>', 'windows a step', count, 16)
+    .option('--steps <n>', 'optimizer steps', count, 500)
+    .option('--lr <rate>', 'peak learning rate', positive, 2e-3)
+    .option('--validation <n>', 'held-out documents a domain', count, 50)
+    .option('--seed <n>', 'keys every random choice', whole, 0)
+    .option('--threads <n>', '0 = all cores', whole, 0)
+    .addOption(new Option('--provider <provider>').choices(['auto', 'cpu', 'cuda']).default('auto'))
+    .action((out: string, options) => session((s) => pretrain(s, out, options)));
+  program
+    .command('export <run>')
+    .description("a run's student as ONNX, safetensors, configuration and tokenizer")
+    .requiredOption('--out <folder>', 'where to put the files')
+    .action((run: string, options: { out: string }) => session((s) => exportRun(s, run, options.out)));
+  program
+    .command('generate <model>')
+    .description('text from a model folder, to see what it has learnt')
+    .option('--prompt <text>', 'what it goes on from', '')
+    .option('--tokens <n>', 'most tokens to write', count, 200)
+    .option('--temperature <t>', '0 takes the likeliest token each time', notNegative, 0.8)
+    .option('--top-k <k>', 'draw from the k likeliest', count, 40)
+    .option('--seed <n>', 'keys the drawing', whole, 0)
+    .action((model: string, options) => generate(createDisplay(program.opts()), model, options));
+  program
+    .command('report <run>')
+    .description("write a run's HTML report and its metrics as CSV")
+    .option('--out <folder>', "left out: the run's folder")
+    .option('--with <runs...>', 'other runs to show beside it')
+    .action((run: string, options) => session((s) => writeRunReport(s, run, options)));
+  program
+    .command('gc')
+    .description('show what no run needs any more; delete it when asked')
+    .option('--delete', 'delete it', false)
+    .option('--grace-minutes <n>', 'spare anything younger while a run is in progress', whole, 60)
+    .action((options: { delete: boolean; graceMinutes: number }) =>
+      session((s) => collectGarbage(s, { delete: options.delete, graceMs: options.graceMinutes * 60_000 })),
+    );
+  program
+    .command('inspect <model>')
+    .description('a model folder or ONNX file: inputs, operators, parameters, fingerprint')
+    .action((model: string) => inspect(createDisplay(program.opts()), model));
+  program
+    .command('init [file]')
+    .description('write a commented spec')
+    .action(async (file = 'run.yaml') => {
+      const written = await initSpec(file);
+      const text = `Wrote ${written}. Edit it, then \`ddk run ${written} --dry-run\`.`;
+      createDisplay(program.opts()).result(text, { file: written });
+    });
+  program
+    .command('demo')
+    .description('a whole distillation on text that is already on this machine; a second time reuses what it trained')
+    .option('--fresh', 'throw away what an earlier demonstration left', false)
+    .action(async (options: { fresh: boolean }) => {
+      const globals = program.opts<GlobalOptions>();
+      if (options.fresh) await throwAway(globals.data);
+      await withSession({ ...globals, data: demoFolder(globals.data) }, demonstrate);
+    });
+  return program;
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number, 0 or more.');
+  return value;
+}
+
+function count(text: string): number {
+  const value = whole(text);
+  if (value === 0) throw new InvalidArgumentError('It must be 1 or more.');
+  return value;
+}
+
+function notNegative(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0) || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number, 0 or more.');
+  return value;
+}
+
+function positive(text: string): number {
+  const value = notNegative(text);
+  if (value === 0) throw new InvalidArgumentError('It must be above 0.');
+  return value;
+}
+
+const collect = (text: string, before: readonly string[]): string[] => [...before, text];

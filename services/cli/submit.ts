@@ -1,0 +1,147 @@
+// From a spec to artifacts in the store: the corpus tokenised, the student uploaded, the start checkpoint made.
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { DdkError, formatBytes, formatCount, sha256Hex } from '#base';
+import { buildCorpus, corpusSourceKey, type CorpusManifest, openCorpus } from '#corpus';
+import { type ModelFolder, openModel } from '#model';
+import { ModelManifest, type RunSpec } from '#proto/ddk/v1/types';
+import type { Store } from '#store';
+import { assertSameTokenizer } from '#tokenizer';
+import { createInitialCheckpoint } from '#train';
+import type { Display } from './display/display.js';
+import type { Spec } from './spec/schema.js';
+import { toRunSpec } from './spec/to-run-spec.js';
+
+export interface Submission {
+  readonly requestId: string;
+  readonly runSpec: RunSpec;
+  readonly corpus: CorpusManifest;
+}
+
+export interface SubmitOptions {
+  readonly store: Store;
+  readonly display: Display;
+  readonly signal: AbortSignal;
+  /** Start from this checkpoint instead of the student's own weights: a fork. */
+  readonly baseCheckpointDigest?: string;
+}
+
+/** Reads and checks everything the spec names and puts it in the store. Does again only what has changed. */
+export async function submit(spec: Spec, options: SubmitOptions): Promise<Submission> {
+  const { store, display, signal } = options;
+  const teacher = await openModel(spec.teacher);
+  const student = await openModel(spec.student);
+  checkPair(spec, teacher, student);
+  const corpus = await prepareCorpus(spec, { store, display, signal });
+  const { studentDigest, initialCheckpointDigest } = await uploadStudent(student, store);
+  const runSpec = toRunSpec(spec, {
+    corpusDigest: corpus.digest,
+    teacherFingerprint: teacher.fingerprint,
+    studentDigest,
+    baseCheckpointDigest: options.baseCheckpointDigest ?? initialCheckpointDigest,
+  });
+  // The same spec over the same files is the same request, so submitting it again finds the run it made.
+  const requestId = sha256Hex(runSpecBytes(runSpec));
+  return { requestId, runSpec, corpus: corpus.manifest };
+}
+
+const runSpecBytes = (spec: RunSpec): string => JSON.stringify(spec);
+
+/** Teacher and student must mean the same by a token id, and both must reach over a whole window. */
+function checkPair(spec: Spec, teacher: ModelFolder, student: ModelFolder): void {
+  assertSameTokenizer(teacher.tokenizer, student.tokenizer);
+  if (teacher.config.vocabSize !== student.config.vocabSize)
+    throw new DdkError(
+      'failed_precondition',
+      `The teacher has a vocabulary of ${teacher.config.vocabSize} and the student one of ${student.config.vocabSize}; distillation compares them token by token, so they must be equal.`,
+    );
+  for (const [role, model] of [
+    ['teacher', teacher],
+    ['student', student],
+  ] as const)
+    if (spec.corpus.sequenceLength > model.config.maxPositions)
+      throw new DdkError(
+        'invalid_argument',
+        `corpus.sequenceLength is ${spec.corpus.sequenceLength}, but the ${role} takes at most ${model.config.maxPositions} positions; lower it.`,
+        {
+          violations: [
+            { field: 'corpus.sequenceLength', description: `at most ${model.config.maxPositions}` },
+          ],
+        },
+      );
+}
+
+async function prepareCorpus(
+  spec: Spec,
+  { store, display, signal }: Pick<SubmitOptions, 'store' | 'display' | 'signal'>,
+): Promise<{ digest: string; manifest: CorpusManifest }> {
+  const options = {
+    domains: spec.domains,
+    tokenizerPath: path.join(spec.student, 'tokenizer.json'),
+    sequenceLength: spec.corpus.sequenceLength,
+    validationSamples: spec.corpus.validationSamples,
+    seed: spec.training.seed,
+  };
+  const key = `corpora/${sha256Hex(await corpusSourceKey(options))}`;
+  const known = await store.records.get(key);
+  if (known) {
+    const digest = Buffer.from(known.value).toString('utf8');
+    if (await store.artifacts.has(digest)) {
+      const corpus = await openCorpus(digest, store.artifacts);
+      await corpus.close();
+      return { digest, manifest: corpus.manifest };
+    }
+    await store.records.delete(key, known.revision);
+  }
+  const task = display.task('reading text', 'MB');
+  const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
+  const built = await buildCorpus({
+    ...options,
+    artifacts: store.artifacts,
+    workers: 2,
+    signal,
+    onProgress: (p) =>
+      task.update(megabytes(p.bytes), megabytes(p.totalBytes), `${p.phase} ${p.domain}, ${formatCount(p.tokens)} tokens`),
+  });
+  const tokens = built.manifest.domains.reduce((sum, d) => sum + d.trainTokens, 0);
+  task.end(`${built.manifest.domains.length} domains, ${formatCount(tokens)} tokens to train on`);
+  await store.records.create(key, Buffer.from(built.digest)).catch((error: unknown) => {
+    // Somebody else has just built the same corpus: equal inputs give the equal digest.
+    if (DdkError.from(error).code !== 'already_exists') throw error;
+  });
+  return built;
+}
+
+/** The student's files as artifacts, and the checkpoint of step 0 that holds its weights. */
+export async function uploadStudent(
+  student: ModelFolder,
+  store: Store,
+): Promise<{ studentDigest: string; initialCheckpointDigest: string }> {
+  const { artifacts } = store;
+  const putFile = async (name: string): Promise<string> =>
+    (await artifacts.put(await readFile(path.join(student.folder, name)))).digest;
+  const optional = async (name: string): Promise<string> =>
+    putFile(name).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '';
+      throw error;
+    });
+  const initial = await createInitialCheckpoint({ artifacts, model: student });
+  const manifest: ModelManifest = {
+    configDigest: await putFile('config.json'),
+    weightsDigest: initial.weightsDigest,
+    tokenizerDigest: await putFile('tokenizer.json'),
+    tokenizerConfigDigest: await optional('tokenizer_config.json'),
+    fingerprint: student.fingerprint,
+  };
+  const { digest } = await artifacts.put(ModelManifest.encode(manifest).finish());
+  return { studentDigest: digest, initialCheckpointDigest: initial.digest };
+}
+
+/** One line of what will be trained on. */
+export function corpusLine(manifest: CorpusManifest): string {
+  return manifest.domains
+    .map((d) => `${d.name} ${formatCount(d.trainTokens)} tokens`)
+    .join(', ');
+}
+
+export const stateLine = (bytes: number): string => `${formatBytes(bytes)} of parameters and moments`;
