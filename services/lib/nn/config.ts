@@ -54,7 +54,10 @@ export function parseDecoderConfig(json: unknown, where: string): DecoderConfig 
   const hiddenSize = fields.size('hidden_size');
   const heads = fields.size('num_attention_heads');
   const kvHeads = fields.size('num_key_value_heads', family === 'qwen2' ? 32 : heads);
-  const headDim = fields.size('head_dim', family === 'qwen3' ? 128 : Math.floor(hiddenSize / heads));
+  const headDim = fields.size(
+    'head_dim',
+    family === 'qwen3' ? 128 : Math.max(1, Math.floor(hiddenSize / heads)),
+  );
   const attentionBias = fields.flag('attention_bias', false);
   const maxPositions = fields.size('max_position_embeddings', 2048);
   const slidingWindow = slidingWindowOf(fields, family);
@@ -89,7 +92,7 @@ export function parseDecoderConfig(json: unknown, where: string): DecoderConfig 
       `is ${kvHeads} and must divide num_attention_heads, which is ${heads}`,
     );
   }
-  if (headDim % 2 !== 0 || headDim === 0) {
+  if (headDim % 2 !== 0 && !fields.refused('head_dim', 'hidden_size', 'num_attention_heads')) {
     fields.refuse('head_dim', `is ${headDim} and must be even: rotary positions turn pairs of elements`);
   }
   fields.only('hidden_act', ['silu', 'swish'], 'silu');
@@ -167,6 +170,11 @@ class Fields {
 
   has(field: string): boolean {
     return this.#json[field] !== undefined && this.#json[field] !== null;
+  }
+
+  /** Whether one of these has a problem, so that what follows from it is not worth a second one. */
+  refused(...names: readonly string[]): boolean {
+    return this.#violations.some(({ field }) => names.includes(field));
   }
 
   refuse(field: string, description: string): void {
