@@ -2,4 +2,11 @@
 export { byteLevelTokenizerJson, endOfTextToken } from './byte-level.js';
 export { probeText } from './probe-text.js';
 export { assertSameTokenizer, probeFingerprint } from './same.js';
-export { createTokenizer, openTokenizer, type Tokenizer, tokenizerFiles } from './tokenizer.js';
+export {
+  createTokenizer,
+  openTokenizer,
+  readTokenizer,
+  type Tokenizer,
+  type TokenizerContent,
+  tokenizerFiles,
+} from './tokenizer.js';

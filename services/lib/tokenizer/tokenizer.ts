@@ -40,6 +40,30 @@ export async function tokenizerFiles(
   return { definition, config: join(dirname(definition), 'tokenizer_config.json') };
 }
 
+/** What a tokenizer is made from: plain data, so that it can be handed to worker threads. */
+export interface TokenizerContent {
+  /** Parsed tokenizer.json. */
+  readonly json: unknown;
+  /** Parsed tokenizer_config.json, where there is one. */
+  readonly config: unknown;
+  /** How errors name it. */
+  readonly where: string;
+}
+
+/** Reads a tokenizer's files without making anything of them. */
+export async function readTokenizer(path: string): Promise<TokenizerContent> {
+  const files = await tokenizerFiles(path);
+  const where = files.definition;
+  const json = await readJsonFile(where);
+  if (json === undefined) {
+    const remedy = 'give a tokenizer.json or the folder it lies in';
+    throw new DdkError('not_found', `There is no tokenizer at ${where}; ${remedy}.`);
+  }
+  // A file of another name stands alone: a neighbour's configuration need not be its own.
+  const config = basename(where) === 'tokenizer.json' ? await readJsonFile(files.config) : undefined;
+  return { json, config, where };
+}
+
 /**
  * Opens a tokenizer.
  *
@@ -48,20 +72,11 @@ export async function tokenizerFiles(
  *   where no end-of-text token can be found
  */
 export async function openTokenizer(path: string): Promise<Tokenizer> {
-  const files = await tokenizerFiles(path);
-  const json = await readJsonFile(files.definition);
-  if (json === undefined) {
-    const remedy = `give a tokenizer.json or the folder it lies in`;
-    throw new DdkError('not_found', `There is no tokenizer at ${files.definition}; ${remedy}.`);
-  }
-  // A file of another name stands alone: a neighbour's configuration need not be its own.
-  const config =
-    basename(files.definition) === 'tokenizer.json' ? await readJsonFile(files.config) : undefined;
-  return createTokenizer(json, config, files.definition);
+  return createTokenizer(await readTokenizer(path));
 }
 
-/** A tokenizer from the parsed contents of its files. @param where how errors name it */
-export function createTokenizer(json: unknown, config: unknown, where: string): Tokenizer {
+/** A tokenizer from the contents of its files. Throws like `openTokenizer`. */
+export function createTokenizer({ json, config, where }: TokenizerContent): Tokenizer {
   const definition = parseDefinition(json, where);
   const vocabSize = 1 + largestId(definition.model.vocab, definition.added_tokens, where);
   const library = openWithLibrary(definition, where);

@@ -13,10 +13,11 @@ import {
 } from '#tokenizer';
 
 const folder = 'test/fixtures/tokenizer';
+const create = (json: unknown, config: unknown, where: string) => createTokenizer({ json, config, where });
 const byteLevel = () => JSON.parse(byteLevelTokenizerJson());
 
 test('the byte-level tokenizer has 257 tokens, and bytes are their own ids', () => {
-  const tokenizer = createTokenizer(byteLevel(), undefined, 'x');
+  const tokenizer = create(byteLevel(), undefined, 'x');
   assert.equal(tokenizer.vocabSize, 257);
   assert.equal(tokenizer.endOfText, 256);
   assert.deepEqual([...tokenizer.encode('a é')], [0x61, 0x20, 0xc3, 0xa9]);
@@ -57,33 +58,32 @@ test('without any end-of-text token the error says what was looked for', () => {
   const { vocab } = byteLevel().model;
   delete vocab['<|endoftext|>'];
   const json = { ...byteLevel(), added_tokens: [], model: { ...byteLevel().model, vocab } };
-  assert.throws(() => createTokenizer(json, {}, 'file.json'), {
+  assert.throws(() => create(json, {}, 'file.json'), {
     code: 'failed_precondition',
     message: /file\.json has no end-of-text token: none of <\|endoftext\|> .*<\/s>.* sets eos_token/,
   });
 });
 
 test('fingerprints do not depend on the order or layout of the file, and do on its vocabulary', () => {
-  const first = createTokenizer(byteLevel(), undefined, 'x').fingerprint;
+  const first = create(byteLevel(), undefined, 'x').fingerprint;
   const reordered = Object.fromEntries(Object.entries(byteLevel()).reverse());
-  assert.equal(createTokenizer({ ...reordered, truncation: { max_length: 5 } }, {}, 'y').fingerprint, first);
+  assert.equal(create({ ...reordered, truncation: { max_length: 5 } }, {}, 'y').fingerprint, first);
   const other = byteLevel();
   [other.model.vocab.a, other.model.vocab.b] = [other.model.vocab.b, other.model.vocab.a];
-  assert.notEqual(createTokenizer(other, undefined, 'x').fingerprint, first);
+  assert.notEqual(create(other, undefined, 'x').fingerprint, first);
 });
 
 test('the probe text and what a tokenizer makes of it stay what they are', () => {
   // Fingerprints are kept in records, so a change here would make runs that exist refuse to go on.
   assert.equal(Buffer.byteLength(probeText), 1372);
   assert.equal(
-    probeFingerprint(createTokenizer(byteLevel(), undefined, 'x')),
+    probeFingerprint(create(byteLevel(), undefined, 'x')),
     'sha256:98cef34a45c2c02628f1cd895bbc6691910c6e7ff977ed2e8836ae9fc1f6e40e',
   );
 });
 
 test('tokenizers that differ are told apart by their first difference', async () => {
-  const same = (a: object, b: object) =>
-    assertSameTokenizer(createTokenizer(a, {}, 'a'), createTokenizer(b, {}, 'b'));
+  const same = (a: object, b: object) => assertSameTokenizer(create(a, {}, 'a'), create(b, {}, 'b'));
   same(byteLevel(), { ...byteLevel(), pre_tokenizer: { ...byteLevel().pre_tokenizer, use_regex: true } });
 
   const gpt = JSON.parse(await readFile(`${folder}/gpt.json`, 'utf8'));
