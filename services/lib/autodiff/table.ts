@@ -1,0 +1,56 @@
+// The table of rules, and the operators that have no gradient by nature.
+import type { Node } from '#onnx';
+import type { Rule } from './rule.js';
+import { elementwiseRules } from './rules/elementwise.js';
+import { indexingRules } from './rules/indexing.js';
+import { matmulRules } from './rules/matmul.js';
+import { movementRules } from './rules/movement.js';
+import { normalisationRules } from './rules/normalisation.js';
+import { reductionRules } from './rules/reductions.js';
+
+const rules: ReadonlyMap<string, Rule> = new Map(
+  Object.entries({
+    ...elementwiseRules,
+    ...matmulRules,
+    ...reductionRules,
+    ...movementRules,
+    ...indexingRules,
+    ...normalisationRules,
+  }),
+);
+
+/** Their outputs do not vary with their inputs, or only in jumps: the gradient is zero wherever it exists. */
+const constantByNature: ReadonlySet<string> = new Set([
+  ...[
+    'Equal',
+    'Less',
+    'LessOrEqual',
+    'Greater',
+    'GreaterOrEqual',
+    'And',
+    'Or',
+    'Xor',
+    'Not',
+    'IsNaN',
+    'IsInf',
+  ],
+  ...['Shape', 'Size', 'Constant', 'ConstantOfShape', 'Range', 'EyeLike', 'NonZero', 'ArgMax', 'ArgMin'],
+  ...['Sign', 'Floor', 'Ceil', 'Round'],
+]);
+
+export type Treatment =
+  | { readonly kind: 'rule'; readonly rule: Rule }
+  | { readonly kind: 'constant' | 'unknown' };
+
+/** What differentiation does with a node: apply a rule, stop because nothing varies, or refuse. */
+export function treatmentOf(node: Node): Treatment {
+  if (node.domain !== '' && node.domain !== 'ai.onnx') return { kind: 'unknown' };
+  if (constantByNature.has(node.op)) return { kind: 'constant' };
+  const rule = rules.get(node.op);
+  return rule === undefined ? { kind: 'unknown' } : { kind: 'rule', rule };
+}
+
+/** Operators with a rule, by name. */
+export function differentiableOperators(): readonly string[] {
+  return [...rules.keys()].sort();
+}
