@@ -1,0 +1,78 @@
+// Work items on the bus: which queue, how they are named, and how they are kept alive while somebody is at them.
+import { DdkError, type Logger } from '#base';
+import type { Bus } from '#bus';
+import { WorkItem, WorkKind } from '#proto/ddk/v1/events';
+import { extractContext, injectContext, withContext } from '#telemetry';
+
+export const workQueues = {
+  train: 'ddk.work.train',
+  evaluate: 'ddk.work.evaluate',
+  export: 'ddk.work.export',
+} as const;
+
+type Work = keyof typeof workQueues;
+
+const kinds: Readonly<Record<Work, WorkKind>> = {
+  train: WorkKind.TRAIN,
+  evaluate: WorkKind.EVALUATE,
+  export: WorkKind.EXPORT,
+};
+
+/** An item is redelivered when nobody has spoken up for it for this long. */
+const ackWaitMs = 30_000;
+const heartbeatMs = 5_000;
+const maxAttempts = 20;
+
+/** Puts an item that points at its record into its queue; equal items are queued once. */
+export async function enqueueWork(bus: Bus, work: Work, item: Omit<WorkItem, 'kind'>): Promise<void> {
+  const data = WorkItem.encode({ ...item, kind: kinds[work] }).finish();
+  const headers: Record<string, string> = {};
+  injectContext(headers);
+  const id = `${work}/${item.runId}/${item.interval}/${item.attempt}`;
+  await bus.enqueue(workQueues[work], { subject: workQueues[work], id, headers, data });
+}
+
+/**
+ * Calls `handler` for every item of a queue, one at a time. The handler's outcome is in the item's record, so an item is
+ * acknowledged whether the work succeeded or failed; only an error that says the record could not be reached
+ * (`retryable`) sends it back. Returns a function that stops taking items.
+ */
+export function consumeWork(
+  bus: Bus,
+  work: Work,
+  logger: Logger,
+  handler: (item: WorkItem) => Promise<void>,
+): Promise<() => Promise<void>> {
+  const options = { concurrency: 1, ackWaitMs, maxAttempts };
+  return bus.consume(workQueues[work], options, async (delivery) => {
+    const item = parse(delivery.message.data, kinds[work]);
+    if (!item) {
+      logger.error({ id: delivery.message.id }, 'a work item cannot be read');
+      await delivery.terminate('not a work item of this queue');
+      return;
+    }
+    const { runId, interval, attempt } = item;
+    const heartbeat = setInterval(() => void delivery.working().catch(() => {}), heartbeatMs);
+    try {
+      await withContext(extractContext(delivery.message.headers), () => handler(item));
+      await delivery.ack();
+    } catch (thrown) {
+      const error = DdkError.from(thrown);
+      logger.warn({ runId, interval, attempt, err: error }, `${work} work ended early`);
+      if (error.retryable && error.reason !== 'ASSIGNMENT_LOST') await delivery.nak(1000);
+      else await delivery.ack();
+    } finally {
+      clearInterval(heartbeat);
+    }
+  });
+}
+
+function parse(data: Uint8Array, kind: WorkKind): WorkItem | undefined {
+  try {
+    const item = WorkItem.decode(data);
+    return item.kind === kind && item.runId !== '' ? item : undefined;
+  } catch {
+    // The caller parks it with a reason.
+    return undefined;
+  }
+}
