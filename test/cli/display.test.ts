@@ -1,0 +1,75 @@
+// Estimates, tables and CSV as people and scripts read them.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { chooseVoice } from '../../services/cli/display/display.js';
+import { Estimate } from '../../services/cli/display/estimate.js';
+import { toJson } from '../../services/cli/display/json.js';
+import { table } from '../../services/cli/display/table.js';
+import { metricsCsv } from '../../services/cli/metrics-csv.js';
+
+test('an estimate follows the speed of late, not of the slow start', () => {
+  const estimate = new Estimate(10_000);
+  assert.equal(estimate.leftMs(100), undefined);
+  estimate.add(0, 0);
+  estimate.add(60_000, 1);
+  // From here on one unit a second.
+  for (let s = 1; s <= 20; s++) estimate.add(60_000 + s * 1000, 1 + s);
+  assert.equal(estimate.rate(), 1);
+  assert.equal(estimate.leftMs(31), 10_000);
+});
+
+test('an estimate starts over when the count goes back', () => {
+  const estimate = new Estimate();
+  estimate.add(0, 50);
+  estimate.add(1000, 60);
+  estimate.add(2000, 5);
+  assert.equal(estimate.rate(), undefined);
+});
+
+test('a table aligns its columns', () => {
+  const text = table(
+    [
+      { title: 'a', align: 'left' },
+      { title: 'b', align: 'right' },
+    ],
+    [
+      ['long name', '1'],
+      ['x', '10.5'],
+    ],
+  );
+  assert.equal(text, ['a             b', '─────────  ────', 'long name     1', 'x          10.5'].join('\n'));
+});
+
+test('JSON carries large counts as numbers', () => {
+  assert.equal(toJson({ tokens: 12n }), '{"tokens":12}');
+});
+
+test('scripts get JSON, terminals a bar, pipes plain lines', () => {
+  assert.equal(chooseVoice({ json: true, terminal: true }), 'json');
+  assert.equal(chooseVoice({ json: false, terminal: true }), 'terminal');
+  assert.equal(chooseVoice({ json: false, terminal: false }), 'plain');
+});
+
+test('metrics become one line a step with a group of columns a domain', () => {
+  const domain = (id: number, name: string) => ({ id, name, trainTokens: 1n, trainWindows: 1n, validationSamples: 1 });
+  const csv = metricsCsv(
+    [domain(0, 'a,b'), domain(1, 'c')],
+    [
+      {
+        step: 1,
+        loss: 2.5,
+        crossEntropy: 2,
+        kl: 0.5,
+        gradientNorm: 1,
+        learningRate: 0.001,
+        tokens: 128n,
+        durationMs: 3,
+        teacherWaitMs: 0,
+        domains: [{ domainId: 1, crossEntropy: 2, kl: 0.5, tokens: 128n }],
+      },
+    ],
+  );
+  const [header, line] = csv.split('\n');
+  assert.ok(header?.endsWith('"cross_entropy:a,b","kl:a,b","tokens:a,b",cross_entropy:c,kl:c,tokens:c'));
+  assert.equal(line, '1,2.5,2,0.5,1,0.001,128,3,0,,,0,2,0.5,128');
+});

@@ -1,0 +1,105 @@
+// The spec file: defaults, limits, and all of a bad one's problems at once.
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test from 'node:test';
+import { DdkError } from '#base';
+import { initSpec } from '../../services/cli/commands/init.js';
+import { changedFields } from '../../services/cli/spec/changed-fields.js';
+import { parseSpec, readSpec } from '../../services/cli/spec/read-spec.js';
+import { specTemplate } from '../../services/cli/spec/template.js';
+import { toRunSpec } from '../../services/cli/spec/to-run-spec.js';
+
+const minimal = `
+name: a-run
+teacher: ./t
+student: /models/s
+domains: [{ name: prose, paths: [text/prose] }, { name: code, paths: [text/code] }]
+`;
+
+function problems(text: string): string[] {
+  try {
+    parseSpec(text, 'run.yaml', '/specs');
+  } catch (error) {
+    assert.ok(error instanceof DdkError);
+    assert.equal(error.code, 'invalid_argument');
+    return error.violations.map((v) => v.field);
+  }
+  return [];
+}
+
+test('a minimal spec has the paper’s settings and paths from its own folder', () => {
+  const spec = parseSpec(minimal, 'run.yaml', '/specs');
+  assert.equal(spec.teacher, '/specs/t');
+  assert.equal(spec.student, '/models/s');
+  assert.deepEqual(spec.domains[1]?.paths, ['/specs/text/code']);
+  assert.equal(spec.mixture.alpha, 0.5);
+  assert.equal(spec.loss.gamma, 0.2);
+  assert.equal(spec.training.intervalSteps, 1000);
+  assert.equal(spec.corpus.validationSamples, 500);
+  assert.equal(spec.optimizer.learningRate, 3e-5);
+});
+
+test('every problem of a spec is named at once', () => {
+  const fields = problems(`
+name: Not A Name
+teacher: ./t
+domains: [{ name: prose, paths: [] }, { name: prose, paths: [x] }]
+mixture: { alpha: 1.5, polciy: ddk }
+training: { batchSize: 8, microBatches: 3 }
+`);
+  for (const field of ['name', 'student', 'domains.0.paths', 'mixture.alpha', 'mixture.polciy'])
+    assert.ok(fields.includes(field), `${field} is missing among ${fields.join(', ')}`);
+});
+
+test('what contradicts itself is refused', () => {
+  assert.deepEqual(problems(`${minimal}training: { batchSize: 8, microBatches: 3 }`), ['training.microBatches']);
+  assert.deepEqual(problems(`${minimal}optimizer: { learningRate: 1e-5, minimumLearningRate: 1e-4 }`), [
+    'optimizer.minimumLearningRate',
+  ]);
+  assert.deepEqual(problems(`${minimal}mixture: { policy: fixed, weights: { prose: 1 } }`), ['mixture.weights']);
+  assert.deepEqual(problems(`${minimal}mixture: { weights: { prose: 1, code: 1 } }`), ['mixture.weights']);
+});
+
+test('broken YAML is one sentence', () => {
+  assert.throws(() => parseSpec('a: [1', 'run.yaml', '/'), /run\.yaml is not valid YAML/);
+  assert.throws(() => parseSpec('name: a\nname: b', 'run.yaml', '/'), /run\.yaml is not valid YAML/);
+  assert.throws(() => parseSpec('just text', 'run.yaml', '/'), /one problem/);
+});
+
+test('the spec that init writes is valid, says the defaults, and is never written over', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'ddk-init-'));
+  try {
+    const file = path.join(folder, 'My Run.yaml');
+    await initSpec(file);
+    const spec = await readSpec(file);
+    assert.equal(spec.name, 'my-run');
+    const bare = parseSpec(minimal, 'x', '/');
+    assert.deepEqual(
+      { ...spec, name: '', teacher: '', student: '', domains: [] },
+      { ...bare, name: '', teacher: '', student: '', domains: [] },
+    );
+    assert.equal(await readFile(file, 'utf8'), specTemplate('my-run'));
+    await assert.rejects(initSpec(file), /exists already/);
+    await assert.rejects(readSpec(path.join(folder, 'none.yaml')), /There is no spec file/);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('a changed spec is told field by field', () => {
+  const uploaded = {
+    corpusDigest: 'sha256:c',
+    teacherFingerprint: 't',
+    studentDigest: 'sha256:s',
+    baseCheckpointDigest: 'sha256:b',
+  };
+  const before = toRunSpec(parseSpec(minimal, 'x', '/'), uploaded);
+  assert.deepEqual(changedFields(before, before), []);
+  const after = toRunSpec(parseSpec(`${minimal}mixture: { alpha: 0.7 }`, 'x', '/'), { ...uploaded, corpusDigest: 'sha256:d' });
+  assert.deepEqual(changedFields(before, after), [
+    'corpus (the text, its split or its windows) has changed',
+    'mixture.alpha was 0.5, is 0.7',
+  ]);
+});
