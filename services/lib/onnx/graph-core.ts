@@ -66,8 +66,7 @@ export class GraphCore {
   }
 
   input(name: string, dtype: DType, shape: Shape): Value {
-    this.#names.claim(name, 'input');
-    const value = this.#adopt(new Value({ name, dtype, shape: [...shape] }));
+    const value = this.#adopt(new Value({ name: this.#reserve(name, 'input'), dtype, shape: [...shape] }));
     this.#inputs.push(value);
     return value;
   }
@@ -80,8 +79,7 @@ export class GraphCore {
       this.output(name, this.op('Identity', [value]));
       return;
     }
-    if (value.name !== name) this.#names.claim(name, 'output');
-    value.name = name;
+    if (value.name !== name) value.name = this.#reserve(name, 'output');
     this.#outputs.push(value);
   }
 
@@ -202,6 +200,13 @@ export class GraphCore {
     };
     checkModel(model);
     return model;
+  }
+
+  /** A body's inputs and outputs go by position, so their names only have to be unique and readable. */
+  #reserve(name: string, what: string): string {
+    if (this.#parent !== undefined) return this.#names.fresh(`${this.name}/${name}`);
+    this.#names.claim(name, what);
+    return name;
   }
 
   #adopt(value: Value): Value {

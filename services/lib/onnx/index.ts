@@ -12,6 +12,7 @@ export {
 } from './attributes.js';
 export { type GemmOptions, GraphBuilder, type Operand, type ScatterReduction } from './builder.js';
 export { checkModel } from './check.js';
+export { type DecodeOptions, decodeModel } from './decode.js';
 export {
   allocate,
   bytesOf,
@@ -26,6 +27,9 @@ export {
   viewBytes,
 } from './dtype.js';
 export { encodeModel } from './encode.js';
+export { evaluateConstant, evaluatedOperators } from './evaluate/evaluate.js';
+export { externalData, readModel, type WriteOptions, writeModel } from './files.js';
+export { formatModel } from './format.js';
 export type { GraphBuilderOptions, OpOptions } from './graph-core.js';
 export { bfloat16FromFloat, floatFromBfloat16, floatFromHalf, halfFromFloat } from './half.js';
 export type { NodeFacts, ResultType } from './infer/context.js';
@@ -47,4 +51,8 @@ export {
   usedValues,
   Value,
 } from './ir.js';
+export { eliminateCommonSubexpressions } from './passes/cse.js';
+export { eliminateDeadNodes } from './passes/dead.js';
+export { foldConstants, inferShapes } from './passes/fold.js';
+export { bindDimensions, optimise } from './passes/optimise.js';
 export { elementCount, intsTensor, numbersOf, scalarTensor, tensor, tensorOver } from './tensor.js';

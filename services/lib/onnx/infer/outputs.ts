@@ -2,6 +2,7 @@
 import { DdkError } from '#base';
 import { qualifiedOp } from '../ir.js';
 import { InferenceContext, type NodeFacts, type ResultType, type Rule } from './context.js';
+import { mergeShapes } from './dims.js';
 import { elementwiseRules } from './elementwise.js';
 import { generatorRules } from './generators.js';
 import { indexingRules } from './indexing.js';
@@ -47,4 +48,20 @@ export function inferOutputs(facts: NodeFacts): readonly ResultType[] {
 
 function isList(result: ResultType | readonly ResultType[]): result is readonly ResultType[] {
   return Array.isArray(result);
+}
+
+/**
+ * What inference finds, completed by what the file declares. An operator without a rule keeps its declared types, and
+ * has none where the file declares none.
+ */
+export function inferOrDeclared(
+  facts: NodeFacts,
+  declared: readonly (ResultType | undefined)[],
+): readonly ResultType[] {
+  const nothing: ResultType = { dtype: undefined, shape: undefined };
+  if (!isKnownOperator(facts)) return declared.map((type) => type ?? nothing);
+  return inferOutputs(facts).map(({ dtype, shape }, i) => ({
+    dtype: dtype ?? declared[i]?.dtype,
+    shape: mergeShapes(shape, declared[i]?.shape),
+  }));
 }
