@@ -1,0 +1,382 @@
+// A whole scheduling world in memory: two schedulers, workers, a store with compare-and-set, a queue that loses, repeats
+// and reorders. Everything that happens follows from one seed.
+import assert from 'node:assert/strict';
+import { unreachable } from '#base';
+import {
+  type DomainGap,
+  type EvaluationRecord,
+  type ExportRecord,
+  type IntervalRecord,
+  WorkState,
+} from '#proto/ddk/v1/types';
+import {
+  assignEvaluation,
+  assignExport,
+  assignTraining,
+  emptyRecord,
+  isOpen,
+  withdraw,
+} from '../../services/scheduler/assignment.js';
+import { type Command, commandsFor } from '../../services/scheduler/commands.js';
+import type { RunInput, Work, WorkReport } from '../../services/scheduler/events.js';
+import { createRun, transition } from '../../services/scheduler/machine.js';
+import type { RunState } from '../../services/scheduler/run-state.js';
+import { domains, exampleSpec, gapsOf } from './example.js';
+
+export const intervals = 3;
+export const stepsPerInterval = 4;
+
+type AnyRecord = IntervalRecord | EvaluationRecord | ExportRecord;
+type Assigned = 'evaluate' | 'train' | 'export';
+
+interface Stored<T> {
+  readonly value: T;
+  readonly revision: number;
+}
+
+interface Item {
+  readonly work: Assigned;
+  readonly interval: number;
+  readonly attempt: number;
+}
+
+interface Worker {
+  readonly item: Item;
+  /** The record as this worker last wrote it: what its commits are compared with. */
+  held: Stored<AnyRecord>;
+}
+
+/** Mistakes to plant, so that the simulation can show that it would find them. */
+export type Bug = 'no fence' | 'assigns without looking' | 'takes any report for its own' | 'none';
+
+const gapsMemo = new Map<string, DomainGap[]>();
+
+function measuredGaps(checkpointDigest: string, interval: number): DomainGap[] {
+  let gaps = gapsMemo.get(checkpointDigest);
+  if (gaps === undefined) {
+    gaps = gapsOf(checkpointDigest, interval);
+    gapsMemo.set(checkpointDigest, gaps);
+  }
+  return gaps;
+}
+
+export class World {
+  readonly trace: string[] = [];
+  readonly #bug: Bug;
+  readonly #draw: () => number;
+  /** How hostile this world is, 0 to 1: calm ones get far, wild ones see every accident. */
+  readonly #faults: number;
+  #run: Stored<RunState>;
+  /** What each scheduler believes; it may have been overtaken. */
+  readonly #beliefs: [Stored<RunState>, Stored<RunState>];
+  readonly #records = new Map<string, Stored<AnyRecord>>();
+  readonly #queue: Item[] = [];
+  readonly #workers: Worker[] = [];
+  readonly #reports: WorkReport[] = [];
+
+  constructor(seed: number, bug: Bug = 'none') {
+    this.#bug = bug;
+    this.#draw = generator(seed);
+    this.#faults = this.#draw();
+    const spec = exampleSpec({ intervals });
+    const training = { ...spec.training!, intervalSteps: stepsPerInterval };
+    const { state } = createRun({ id: 'run', requestId: 'request', spec: { ...spec, training }, atMs: 0 });
+    this.#run = { value: state, revision: 1 };
+    this.#beliefs = [this.#run, this.#run];
+  }
+
+  get state(): RunState {
+    return this.#run.value;
+  }
+
+  /** One thing happens, good or bad. */
+  disturb(): void {
+    const scheduler = this.#draw() < 0.7 ? 0 : 1;
+    const dice = this.#draw();
+    if (dice < 0.2) this.#refresh(scheduler);
+    else if (dice < 0.35) this.#perform(scheduler);
+    else if (dice < 0.55) this.#reconcile(scheduler, this.#draw() < 0.3 * this.#faults);
+    else if (dice < 0.72) this.#deliver(this.#draw() < 0.4 * this.#faults, this.#draw() < 0.4 * this.#faults);
+    else if (dice < 0.92)
+      this.#work(this.#pick(this.#workers), 1 - this.#draw() * (0.6 + 0.4 * this.#faults));
+    else if (dice < 0.96) this.#repeatReport(scheduler);
+    else this.#ask(scheduler, this.#draw() < 0.3 * this.#faults ? 'pause_requested' : 'resume_requested');
+  }
+
+  /** Nothing goes wrong any more: everything outstanding is done once, in turn. */
+  heal(): void {
+    this.#refresh(0);
+    if (this.state.phase.kind === 'paused') this.#ask(0, 'resume_requested');
+    this.#refresh(0);
+    // Whoever had work before is gone or fenced off; what is still open is assigned anew, as after a restart.
+    this.#reconcile(0, true);
+    this.#refresh(0);
+    this.#perform(0);
+    while (this.#queue.length > 0) this.#deliver(false, false);
+    for (const worker of [...this.#workers]) this.#work(worker, 0.9);
+    this.#reconcile(0, false);
+  }
+
+  #refresh(scheduler: 0 | 1): void {
+    this.#beliefs[scheduler] = this.#run;
+  }
+
+  /** Performs what is outstanding by what this scheduler believes. Preparing is its own work. */
+  #perform(scheduler: 0 | 1): void {
+    for (const command of commandsFor(this.#beliefs[scheduler].value)) this.#command(scheduler, command);
+  }
+
+  #command(scheduler: 0 | 1, command: Command): void {
+    switch (command.kind) {
+      case 'publish':
+        return;
+      case 'prepare':
+        this.#apply(scheduler, { kind: 'prepared', attempt: command.attempt, domains, atMs: 0 });
+        return;
+      case 'evaluate':
+        this.#assign({ work: 'evaluate', ...command }, (existing) =>
+          assignEvaluation('run', command, existing as EvaluationRecord | undefined),
+        );
+        return;
+      case 'train':
+        this.#assign({ work: 'train', ...command }, (existing) =>
+          assignTraining('run', command, existing as IntervalRecord | undefined),
+        );
+        return;
+      case 'export':
+        this.#assign({ work: 'export', interval: 0, attempt: command.attempt }, (existing) =>
+          assignExport('run', command, existing as ExportRecord | undefined),
+        );
+        return;
+      case 'withdraw': {
+        const key = keyOf(command);
+        const existing = this.#records.get(key)?.value;
+        const empty = emptyRecord[command.work]('run', command.interval);
+        const next = withdraw<AnyRecord>(command.attempt, existing, empty);
+        if (next) this.#write(key, next, 'withdrawn');
+        return;
+      }
+      default:
+        unreachable(command);
+    }
+  }
+
+  #assign(
+    { work, interval, attempt }: Item,
+    decide: (existing: AnyRecord | undefined) => AnyRecord | undefined,
+  ): void {
+    const key = keyOf({ work, interval });
+    const existing = this.#records.get(key)?.value;
+    const next = decide(this.#bug === 'assigns without looking' ? undefined : existing);
+    if (next) this.#write(key, next, `assigned to attempt ${attempt}`);
+    const record = this.#records.get(key)!.value;
+    if (isOpen(record, attempt)) this.#queue.push({ work, interval, attempt });
+  }
+
+  /** Looks at the record of the outstanding work and reports what it says. */
+  #reconcile(scheduler: 0 | 1, giveUp: boolean): void {
+    const { phase, interval, attempt } = this.#beliefs[scheduler].value;
+    const work = ({ measuring: 'evaluate', training: 'train', exporting: 'export' } as const)[
+      phase.kind as 'measuring'
+    ];
+    if (work === undefined) return;
+    const record = this.#records.get(keyOf({ work, interval }))?.value;
+    if (record === undefined) return;
+    const report = reportOf(work, interval, attempt, record);
+    if (report) this.#reports.push(report);
+    if (report) this.#apply(scheduler, report);
+    else if (giveUp && isOpen(record, attempt))
+      this.#apply(scheduler, { kind: 'work_lost', attempt, atMs: 0 });
+  }
+
+  #repeatReport(scheduler: 0 | 1): void {
+    const report = this.#pick(this.#reports);
+    if (!report) return;
+    const { attempt, interval } = this.#beliefs[scheduler].value;
+    const forged = this.#bug === 'takes any report for its own';
+    this.#apply(
+      scheduler,
+      forged ? { ...report, attempt, ...('interval' in report ? { interval } : {}) } : report,
+    );
+  }
+
+  #ask(scheduler: 0 | 1, kind: 'pause_requested' | 'resume_requested'): void {
+    this.#refresh(scheduler);
+    this.#apply(scheduler, { kind, atMs: 0 });
+  }
+
+  /** A transition from what the scheduler believes, committed only if nobody was faster. */
+  #apply(scheduler: 0 | 1, input: RunInput): void {
+    const belief = this.#beliefs[scheduler];
+    const { state, commands } = transition(belief.value, input);
+    if (state === belief.value || belief.revision !== this.#run.revision) return;
+    this.trace.push(
+      `scheduler ${scheduler}: ${input.kind} -> ${state.phase.kind} ${state.interval} attempt ${state.attempt}`,
+    );
+    checkRun(this.#run.value, state);
+    this.#run = { value: state, revision: belief.revision + 1 };
+    this.#beliefs[scheduler] = this.#run;
+    // Now and then the scheduler dies before it gets to perform anything.
+    if (this.#draw() > 0.7 * this.#faults) for (const command of commands) this.#command(scheduler, command);
+  }
+
+  /** Hands an item of the queue to a fresh worker, in any order. */
+  #deliver(lose: boolean, repeat: boolean): void {
+    if (this.#queue.length === 0) return;
+    const at = Math.floor(this.#draw() * this.#queue.length);
+    const item = this.#queue[at]!;
+    if (!repeat) this.#queue.splice(at, 1);
+    const key = keyOf(item);
+    const stored = this.#records.get(key)!;
+    if (lose || !isOpen(stored.value, item.attempt)) return;
+    this.#write(key, { ...stored.value, state: WorkState.RUNNING, worker: 'somebody' } as AnyRecord, 'taken');
+    this.#workers.push({ item, held: this.#records.get(key)! });
+  }
+
+  #work(worker: Worker | undefined, dice: number): void {
+    if (!worker) return;
+    const { value } = worker.held;
+    const key = keyOf(worker.item);
+    const leave = () => this.#workers.splice(this.#workers.indexOf(worker), 1);
+    if (dice < 0.15) {
+      this.trace.push(`the worker of ${key} dies`);
+      leave();
+      return;
+    }
+    if (dice < 0.25) {
+      const failure = { code: 'UNAVAILABLE', message: 'no answer' };
+      const retryable = this.#draw() < 0.8;
+      this.#commit(worker, {
+        ...value,
+        state: WorkState.FAILED,
+        failure,
+        failureRetryable: retryable,
+      } as AnyRecord);
+      leave();
+      return;
+    }
+    const complete = dice > 0.6;
+    this.#commit(worker, computed(worker.item, value, complete));
+    if (complete) leave();
+  }
+
+  #commit(worker: Worker, record: AnyRecord): void {
+    const key = keyOf(worker.item);
+    const current = this.#records.get(key)!;
+    if (current.revision !== worker.held.revision && this.#bug !== 'no fence') return;
+    this.#write(key, record, `committed by attempt ${worker.item.attempt}`);
+    worker.held = this.#records.get(key)!;
+  }
+
+  #write(key: string, record: AnyRecord, why: string): void {
+    const before = this.#records.get(key);
+    this.trace.push(
+      `${key}: ${why}, attempt ${record.attempt}, ${'step' in record ? `step ${record.step}` : ''}`,
+    );
+    if (before) checkRecord(key, before.value, record);
+    this.#records.set(key, { value: record, revision: (before?.revision ?? 0) + 1 });
+  }
+
+  #pick<T>(list: readonly T[]): T | undefined {
+    return list[Math.floor(this.#draw() * list.length)];
+  }
+}
+
+function keyOf({ work, interval }: { work: Assigned; interval: number }): string {
+  return work === 'export' ? work : `${work}/${interval}`;
+}
+
+function reportOf(
+  work: Assigned,
+  interval: number,
+  attempt: number,
+  record: AnyRecord,
+): WorkReport | undefined {
+  if (record.state === WorkState.FAILED && record.attempt === attempt) {
+    const { failure, failureRetryable } = record;
+    const failed: Work = work;
+    return {
+      kind: 'work_failed',
+      work: failed,
+      interval,
+      attempt,
+      reason: failure!,
+      retryable: failureRetryable,
+      atMs: 0,
+    };
+  }
+  if (record.state !== WorkState.COMPLETE) return undefined;
+  if ('gaps' in record) {
+    if (record.attempt !== attempt) return undefined;
+    return { kind: 'gaps_measured', interval, attempt, gaps: record.gaps, atMs: 0 };
+  }
+  if ('exportDigest' in record)
+    return { kind: 'export_done', attempt, exportDigest: record.exportDigest, atMs: 0 };
+  const { step, checkpointDigest, metricsDigest, windowsDrawn } = record;
+  return {
+    kind: 'interval_trained',
+    interval,
+    attempt,
+    step,
+    checkpointDigest,
+    metricsDigest,
+    windowsDrawn,
+    atMs: 0,
+  };
+}
+
+/** What a worker makes of its record. A checkpoint's name spells out every step applied and the weights it was drawn by. */
+function computed(item: Item, record: AnyRecord, complete: boolean): AnyRecord {
+  if ('gaps' in record) {
+    if (!complete) return record;
+    return {
+      ...record,
+      state: WorkState.COMPLETE,
+      gaps: measuredGaps(record.checkpointDigest, item.interval),
+    };
+  }
+  if ('exportDigest' in record) {
+    if (!complete) return record;
+    return { ...record, state: WorkState.COMPLETE, exportDigest: `export of ${record.checkpointDigest}` };
+  }
+  const from = record.checkpointDigest === '' ? record.baseCheckpointDigest : record.checkpointDigest;
+  const to = complete ? record.endStep : Math.min(record.step + 1, record.endStep - 1);
+  const draw = record.weights.map((weight) => weight.toFixed(4)).join('/');
+  let checkpointDigest = from;
+  for (let step = record.step + 1; step <= to; step++) checkpointDigest += ` ${step}:${draw}`;
+  const state = complete ? WorkState.COMPLETE : WorkState.RUNNING;
+  return { ...record, state, step: Math.max(to, record.step), checkpointDigest };
+}
+
+function checkRun(before: RunState, after: RunState): void {
+  assert.ok(after.attempt >= before.attempt, 'the attempt went back');
+  assert.ok(after.interval >= before.interval, 'the interval went back');
+  assert.ok(after.interval - before.interval <= 1, 'an interval was left out');
+  assert.ok(after.checkpointDigest.startsWith(before.checkpointDigest), 'the lineage was cut');
+  const trained = before.intervals.filter((interval) => interval.checkpointDigest !== '');
+  assert.deepEqual(after.intervals.slice(0, trained.length), trained, 'a trained interval changed');
+  const steps = after.checkpointDigest.split(' ').slice(1);
+  assert.deepEqual(
+    steps.map((step) => Number.parseInt(step, 10)),
+    Array.from({ length: after.interval * stepsPerInterval }, (_, i) => i + 1),
+    'the committed steps are not 1, 2, 3 and so on',
+  );
+}
+
+function checkRecord(key: string, before: AnyRecord, after: AnyRecord): void {
+  assert.ok(after.attempt >= before.attempt, `the attempt of ${key} went back`);
+  if (!('step' in before) || !('step' in after)) return;
+  assert.ok(before.state !== WorkState.COMPLETE, `the complete ${key} was written again`);
+  assert.ok(after.step >= before.step || before.step === 0, `the steps of ${key} went back`);
+}
+
+/** Mulberry32: small, fast, and the same everywhere. */
+function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
