@@ -1,0 +1,171 @@
+// How failures travel: codes, sentences, field violations and reasons there and back, and what never leaves the server.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { DdkError, type ErrorCode } from '#base';
+import { errorFromStatus, statusFromError } from '#rpc';
+import { collect, failure, withEcho } from './echo.js';
+
+const codes: readonly ErrorCode[] = [
+  'invalid_argument',
+  'failed_precondition',
+  'not_found',
+  'already_exists',
+  'resource_exhausted',
+  'aborted',
+  'unavailable',
+  'deadline_exceeded',
+  'cancelled',
+  'data_loss',
+  'unimplemented',
+  'permission_denied',
+  'internal',
+];
+
+test('every code, sentence, reason and violation survives the way over the wire', async () => {
+  const sent = codes.map(
+    (code) =>
+      new DdkError(code, `${code}: größer als 1 % ☃`, {
+        reason: 'SOME_REASON',
+        violations: [
+          { field: 'spec.mixture.alpha', description: 'is 2; must lie in [0, 1]' },
+          { field: 'spec.name', description: 'is empty; give a name' },
+        ],
+      }),
+  );
+  await withEcho(
+    {
+      async ask({ text }) {
+        throw sent[Number(text)];
+      },
+    },
+    async ({ client }) => {
+      for (const [index, error] of sent.entries()) {
+        // UNAVAILABLE would be retried; that is another test.
+        if (error.code === 'unavailable') continue;
+        await assert.rejects(client.ask({ text: String(index) }), (received: DdkError) => {
+          assert.ok(received instanceof DdkError);
+          assert.equal(received.code, error.code);
+          assert.ok(received.message.includes('größer als 1 % ☃'), received.message);
+          assert.equal(received.reason, 'SOME_REASON');
+          assert.deepEqual(
+            received.violations.map(({ field, description }) => ({ field, description })),
+            error.violations,
+          );
+          return true;
+        });
+      }
+    },
+  );
+});
+
+test('an unexpected error becomes INTERNAL, its text stays on the server', () =>
+  withEcho(
+    {
+      async ask() {
+        throw new TypeError('secret /home/user/key.pem');
+      },
+    },
+    async ({ client }) => {
+      await assert.rejects(client.ask({ text: '' }), (error: DdkError) => {
+        assert.equal(error.code, 'internal');
+        assert.ok(!error.message.includes('secret'), error.message);
+        return true;
+      });
+    },
+  ));
+
+test('a handler that throws at once fails its call, and the server goes on', () =>
+  withEcho(
+    {
+      ask: ({ text }) => {
+        if (text === 'bad') throw new DdkError('invalid_argument', 'text is bad');
+        return Promise.resolve({ text });
+      },
+      tell: () => {
+        throw new DdkError('not_found', 'nothing to tell');
+      },
+      talk: () => {
+        throw new RangeError('surprise');
+      },
+    },
+    async ({ client }) => {
+      await assert.rejects(client.ask({ text: 'bad' }), failure('invalid_argument', /text is bad/));
+      await assert.rejects(collect(client.tell({ text: '' })), failure('not_found', /nothing to tell/));
+      await assert.rejects(collect(client.talk([])), failure('internal'));
+      assert.deepEqual(await client.ask({ text: 'good' }), { text: 'good' });
+    },
+  ));
+
+test('a stream delivers what it has before it fails', () =>
+  withEcho(
+    {
+      async *tell() {
+        yield { text: 'first' };
+        yield { text: 'second' };
+        throw new DdkError('data_loss', 'the third is damaged');
+      },
+    },
+    async ({ client }) => {
+      const got: string[] = [];
+      await assert.rejects(
+        async () => {
+          for await (const { text } of client.tell({ text: '' })) got.push(text);
+        },
+        failure('data_loss', /third is damaged/),
+      );
+      assert.deepEqual(got, ['first', 'second']);
+    },
+  ));
+
+test('a call that nobody served is retried, a call that a handler refused as unavailable too, at most four times', async () => {
+  let calls = 0;
+  await withEcho(
+    {
+      async ask(note) {
+        calls += 1;
+        if (calls < 3) throw new DdkError('unavailable', 'warming up');
+        return note;
+      },
+    },
+    async ({ client }) => {
+      assert.deepEqual(await client.ask({ text: 'x' }), { text: 'x' });
+      assert.equal(calls, 3);
+    },
+  );
+});
+
+test('a server that is not there is UNAVAILABLE', async () => {
+  await withEcho({}, async ({ client, server }) => {
+    await server.close();
+    await assert.rejects(client.ask({ text: '' }), failure('unavailable'));
+  });
+});
+
+test('violations beyond what a header can hold are counted, not sent', () => {
+  const violations = Array.from({ length: 1000 }, (_, i) => ({
+    field: `f[${i}]`,
+    description: 'x'.repeat(400),
+  }));
+  const status = statusFromError(new DdkError('invalid_argument', 'm'.repeat(100_000), { violations }));
+  const details = status.metadata.get('grpc-status-details-bin')[0] as Buffer;
+  const headerBytes = details.toString('base64').length + encodeURI(status.details).length;
+  assert.ok(headerBytes < 8_192, `${headerBytes} bytes`);
+  const received = errorFromStatus(status);
+  assert.equal(
+    received.violations.at(-1)?.description,
+    `and ${1000 - (received.violations.length - 1)} more`,
+  );
+});
+
+test('any sentence and any details survive, or are ignored without a failure', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.uint8Array({ maxLength: 64 }), (message, bytes) => {
+      const status = statusFromError(new DdkError('aborted', message));
+      encodeURI(status.details);
+      status.metadata.set('grpc-status-details-bin', Buffer.from(bytes));
+      assert.equal(errorFromStatus(status).code, 'aborted');
+    }),
+    { numRuns: 200, seed: 1 },
+  );
+});

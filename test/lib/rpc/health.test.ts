@@ -1,0 +1,113 @@
+// Health that follows its checks, and servers that drain.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { DdkError, silentLogger } from '#base';
+import { createClient, Health, HealthService } from '#rpc';
+import { failure, withEcho } from './echo.js';
+
+test('a server is serving while its checks are well, and says so by service', () =>
+  withEcho({}, async ({ server, health }) => {
+    let storeWorks = true;
+    health.add('store', () => {
+      if (!storeWorks) throw new DdkError('unavailable', 'the folder is read-only');
+    });
+    health.add('session', () => 'cpu', { services: ['other.Service'] });
+    const client = await createClient(HealthService, server.address);
+    try {
+      assert.deepEqual(await client.check({ service: '' }), { status: 'SERVING' });
+      assert.deepEqual(await client.check({ service: 'test.Echo' }), { status: 'SERVING' });
+      storeWorks = false;
+      assert.deepEqual(await client.check({ service: 'test.Echo' }), { status: 'NOT_SERVING' });
+      await assert.rejects(client.check({ service: 'nobody' }), failure('not_found', /nobody/));
+      assert.deepEqual((await health.report()).checks, [
+        { name: 'store', healthy: false, detail: 'the folder is read-only' },
+        { name: 'session', healthy: true, detail: 'cpu' },
+      ]);
+      assert.deepEqual(await client.list({}), {
+        statuses: { '': { status: 'NOT_SERVING' }, 'test.Echo': { status: 'NOT_SERVING' } },
+      });
+    } finally {
+      client.close();
+    }
+  }));
+
+test('a check that concerns another service does not make this one ill', async () => {
+  const health = new Health({ logger: silentLogger });
+  health.set('session', false, 'the last scoring failed');
+  health.add('bus', () => undefined, { services: ['a.A'] });
+  assert.equal((await health.report('b.B')).serving, false);
+  health.set('session', true, 'cpu');
+  health.add('bus', () => Promise.reject(new Error('disconnected')), { services: ['a.A'] });
+  assert.equal((await health.report('b.B')).serving, true);
+  assert.equal((await health.report('a.A')).serving, false);
+});
+
+test('a check that never answers has failed', async () => {
+  const health = new Health({ logger: silentLogger, timeoutMs: 20 });
+  health.add('bus', () => new Promise(() => {}));
+  const keepAlive = setInterval(() => {}, 1000);
+  const { serving, checks } = await health.report();
+  clearInterval(keepAlive);
+  assert.equal(serving, false);
+  assert.equal(checks[0]?.detail, 'no answer within 20 ms');
+});
+
+test('a watcher is told of every reported change, and let go when the server drains', () =>
+  withEcho({}, async ({ server, health }) => {
+    const client = await createClient(HealthService, server.address);
+    const seen: string[] = [];
+    for await (const { status } of client.watch({ service: '' })) {
+      seen.push(status);
+      if (seen.length === 1) health.set('session', false, 'lost');
+      if (seen.length === 2) health.set('session', true, 'back');
+      if (seen.length === 3) void server.drain(10_000);
+    }
+    assert.deepEqual(seen, ['SERVING', 'NOT_SERVING', 'SERVING', 'NOT_SERVING']);
+    client.close();
+  }));
+
+test('a draining server finishes its streams and takes no new calls', async () => {
+  let release: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await withEcho(
+    {
+      async *tell() {
+        yield { text: 'before' };
+        await gate;
+        yield { text: 'after' };
+      },
+    },
+    async ({ client, server }) => {
+      const got: string[] = [];
+      let drained: Promise<void> | undefined;
+      for await (const { text } of client.tell({ text: '' })) {
+        got.push(text);
+        if (drained === undefined) {
+          drained = server.drain(10_000);
+          await assert.rejects(client.ask({ text: 'late' }, { timeoutMs: 1_000 }));
+          release();
+        }
+      }
+      await drained;
+      assert.deepEqual(got, ['before', 'after']);
+    },
+  );
+});
+
+test('a stream that outlasts the grace time is cut', async () => {
+  await withEcho(
+    {
+      async *tell(_note, { signal }) {
+        yield { text: 'before' };
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      },
+    },
+    async ({ client, server }) => {
+      await assert.rejects(async () => {
+        for await (const _ of client.tell({ text: '' })) await server.drain(50);
+      });
+    },
+  );
+});

@@ -1,0 +1,99 @@
+// Plain text stays on this machine; beyond it there is TLS, with client certificates where an authority is given.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test from 'node:test';
+import { silentLogger } from '#base';
+import { createClient, Health, isLoopback, startServer } from '#rpc';
+import { EchoService, failure, withEcho } from './echo.js';
+
+test('an address is loopback only if no other machine can reach it', () => {
+  for (const address of [
+    '127.0.0.1:0',
+    'localhost:80',
+    '[::1]:5',
+    '127.8.8.8:1',
+    'dns:///localhost:5',
+    'ipv4:127.0.0.1:9',
+  ]) {
+    assert.equal(isLoopback(address), true, address);
+  }
+  for (const address of [
+    '0.0.0.0:1',
+    '[::]:1',
+    'example.org:443',
+    'dns:///scorer.ddk.svc:50051',
+    '127.0.0.1.example.org:1',
+  ]) {
+    assert.equal(isLoopback(address), false, address);
+  }
+});
+
+test('plain text beyond the loopback interface is refused unless it is allowed', async () => {
+  const settings = {
+    address: '0.0.0.0:0',
+    services: [],
+    health: new Health({ logger: silentLogger }),
+    logger: silentLogger,
+  };
+  await assert.rejects(startServer(settings), failure('failed_precondition', /0\.0\.0\.0:0 in plain text/));
+  await assert.rejects(
+    createClient(EchoService, 'scorer:50051'),
+    failure('failed_precondition', /scorer:50051/),
+  );
+  const server = await startServer({ ...settings, security: { allowPlaintext: true } });
+  await server.close();
+});
+
+test('an address that is taken is a clear error', () =>
+  withEcho({}, async ({ server, health }) => {
+    await assert.rejects(
+      startServer({ address: server.address, services: [], health, logger: silentLogger }),
+      failure('unavailable', /cannot listen on 127\.0\.0\.1:\d+/),
+    );
+  }));
+
+test('a missing PEM file is named', () =>
+  assert.rejects(
+    createClient(EchoService, 'scorer:1', { security: { tls: { caPath: '/nowhere/ca.pem' } } }),
+    failure('invalid_argument', /\/nowhere\/ca\.pem/),
+  ));
+
+test('with TLS files, only callers with a certificate of the authority are served', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'ddk-tls-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = (name: string): string => path.join(folder, name);
+  const openssl = (...args: string[]): void => {
+    execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+  };
+  try {
+    openssl('version');
+  } catch {
+    t.skip('openssl is not installed');
+    return;
+  }
+  openssl(
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
+    ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'],
+    ...['-keyout', 'key.pem', '-out', 'cert.pem'],
+  );
+  // Self-signed: the certificate is its own authority, for both sides.
+  const tls = { certPath: file('cert.pem'), keyPath: file('key.pem'), caPath: file('cert.pem') };
+  await withEcho(
+    {},
+    async ({ client, server }) => {
+      assert.deepEqual(await client.ask({ text: 'sealed' }), { text: 'sealed' });
+      const stranger = await createClient(EchoService, server.address, {
+        security: { tls: { caPath: file('cert.pem') } },
+      });
+      await assert.rejects(stranger.ask({ text: '' }, { timeoutMs: 3_000 }));
+      stranger.close();
+      const plain = await createClient(EchoService, server.address);
+      await assert.rejects(plain.ask({ text: '' }, { timeoutMs: 3_000 }));
+      plain.close();
+    },
+    { security: { tls }, client: { security: { tls } } },
+  );
+});
