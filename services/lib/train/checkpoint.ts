@@ -1,0 +1,140 @@
+// Checkpoints: weights and moments as safetensors artifacts, and a manifest artifact that names both.
+//
+// All three are durable when saving returns; nothing refers to them yet. Making a checkpoint count is the caller's one
+// compare-and-set of the manifest's digest.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DdkError, failpoint } from '#base';
+import {
+  readHeader,
+  readTensor,
+  type SafetensorsHeader,
+  type TensorSource,
+  toFloat32,
+  writeSafetensors,
+} from '#safetensors';
+import type { ArtifactStore } from '#store';
+import {
+  type ArtifactReference,
+  type CheckpointDetails,
+  type CheckpointManifest,
+  checkpointFormatVersion,
+  decodeManifest,
+  encodeManifest,
+  maxManifestBytes,
+} from './checkpoint-manifest.js';
+import { digestOfWeights } from './digest.js';
+import type { StateSnapshot, TrainEngine } from './engine.js';
+import type { StateTensor } from './manifest.js';
+
+export interface SavedCheckpoint {
+  /** Digest of the manifest: the checkpoint's name. */
+  readonly digest: string;
+  readonly manifest: CheckpointManifest;
+}
+
+/**
+ * Saves the engine's state; steps asked for meanwhile wait. One tensor at a time is copied.
+ * @param options.scratchFolder where the files are written before the store takes them; the system's by default.
+ */
+export async function saveCheckpoint(
+  engine: TrainEngine,
+  artifacts: ArtifactStore,
+  details: CheckpointDetails,
+  options: { readonly scratchFolder?: string } = {},
+): Promise<SavedCheckpoint> {
+  const scratch = await mkdtemp(join(options.scratchFolder ?? tmpdir(), 'ddk-checkpoint-'));
+  try {
+    return await engine.snapshot(async (snapshot) => {
+      failpoint('checkpoint.before_durable');
+      const put = async (file: string, part: 'weights' | 'moments'): Promise<ArtifactReference> => {
+        const path = join(scratch, file);
+        await writeSafetensors(path, tensorSources(snapshot, part), { format: 'pt' });
+        const { digest, bytes } = await artifacts.putFile(path);
+        await rm(path);
+        return { digest, bytes };
+      };
+      const manifest: CheckpointManifest = {
+        formatVersion: checkpointFormatVersion,
+        step: snapshot.step,
+        environment: engine.environment,
+        weights: await put('weights.safetensors', 'weights'),
+        moments: await put('moments.safetensors', 'moments'),
+        weightsDigest: await digestOfWeights(snapshot),
+        cursors: details.cursors,
+        mixtureVersion: details.mixtureVersion,
+        metrics: details.metrics,
+      };
+      const { digest } = await artifacts.put(encodeManifest(manifest));
+      failpoint('checkpoint.after_durable');
+      return { digest, manifest };
+    });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The manifest of a checkpoint. Throws `not_found`, `data_loss`, or `failed_precondition` for another format version. */
+export async function readCheckpoint(digest: string, artifacts: ArtifactStore): Promise<CheckpointManifest> {
+  return decodeManifest(await artifacts.bytes(digest, { maxBytes: maxManifestBytes }), digest);
+}
+
+/** Loads a checkpoint into an engine, bit for bit. Throws `failed_precondition` where it is of another model. */
+export async function restoreCheckpoint(
+  engine: TrainEngine,
+  digest: string,
+  artifacts: ArtifactStore,
+): Promise<CheckpointManifest> {
+  const manifest = await readCheckpoint(digest, artifacts);
+  const weights = await openPart(artifacts, manifest.weights);
+  const moments = await openPart(artifacts, manifest.moments);
+  await engine.load({
+    step: manifest.step,
+    read: (tensor) => readStateTensor(tensor.role === 'parameter' ? weights : moments, tensor),
+  });
+  return manifest;
+}
+
+interface Part {
+  readonly digest: string;
+  readonly path: string;
+  readonly header: SafetensorsHeader;
+}
+
+async function openPart(artifacts: ArtifactStore, { digest }: ArtifactReference): Promise<Part> {
+  const path = await artifacts.localPath(digest);
+  return { digest, path, header: await readHeader(path) };
+}
+
+async function readStateTensor({ digest, path, header }: Part, tensor: StateTensor): Promise<Float32Array> {
+  const name = nameInFile(tensor);
+  const entry = header.entries.get(name);
+  if (entry?.dtype !== 'F32' || entry.shape.join() !== tensor.shape.join()) {
+    const found = entry ? `${entry.dtype} [${entry.shape.join(', ')}]` : 'absent';
+    throw new DdkError(
+      'failed_precondition',
+      `checkpoint file ${digest} is not of this model: ${name} should be F32 [${tensor.shape.join(', ')}] and is ${found}`,
+    );
+  }
+  return toFloat32(await readTensor(path, entry), entry);
+}
+
+function tensorSources(snapshot: StateSnapshot, part: 'weights' | 'moments'): TensorSource[] {
+  return snapshot.tensors
+    .filter(({ role }) => (role === 'parameter') === (part === 'weights'))
+    .map((tensor) => ({
+      name: nameInFile(tensor),
+      dtype: 'F32',
+      shape: tensor.shape,
+      data: () => {
+        const data = snapshot.read(tensor.role, tensor.name);
+        return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      },
+    }));
+}
+
+/** Parameters have their own names, so that the weights are a model's safetensors file as it is. */
+function nameInFile({ role, name }: StateTensor): string {
+  return role === 'parameter' ? name : `${role}.${name}`;
+}

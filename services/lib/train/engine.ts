@@ -1,0 +1,207 @@
+// Training on one machine: the step program and its state, resident in two sets that swap roles.
+//
+// A step reads one set and writes the other. Only a step that ended with finite metrics makes the written set the
+// current one; a failed, cancelled or non-finite step leaves everything as it was.
+import { DdkError, failpoint, systemClock } from '#base';
+import { type Binding, isResident, type ResidentSession, type Runtime, type SessionOptions } from '#runtime';
+import { packBatch, type TrainRow } from './batch.js';
+import { BatchTensors } from './batch-tensors.js';
+import { digestOfWeights } from './digest.js';
+import { type TrainEnvironment, trainEnvironment } from './environment.js';
+import type { StateRole, StateTensor } from './manifest.js';
+import { lossMetrics, requireFinite, type StepMetrics } from './metrics.js';
+import { compileStep, type StepProgram } from './program.js';
+import type { StepSpec } from './spec.js';
+import { StateSet } from './state-set.js';
+
+export type Execution = Pick<
+  SessionOptions,
+  'provider' | 'deviceId' | 'threads' | 'spinning' | 'gpuMemoryLimitBytes' | 'profilePrefix'
+>;
+
+/** Where state comes from: a model's weights, or a checkpoint. Arrays are copied. */
+export interface StateSource {
+  /** Steps done so far. */
+  readonly step: number;
+  /** One tensor of the state; moments that are undefined start at zero. */
+  read(tensor: StateTensor): Promise<Float32Array | undefined> | Float32Array | undefined;
+}
+
+interface Direction {
+  readonly source: StateSet;
+  readonly binding: Binding;
+}
+
+export class TrainEngine {
+  readonly program: StepProgram;
+  readonly environment: TrainEnvironment;
+  readonly #session: ResidentSession;
+  readonly #batch: BatchTensors;
+  readonly #sets: readonly StateSet[];
+  /** The direction of the next step comes first. */
+  #directions: readonly [Direction, Direction];
+  #step = 0;
+  #loaded = false;
+  #closing: Promise<void> | undefined;
+  /** The end of the line of operations on the state; never rejects. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Compiles the step and allocates its state. Give it weights with {@link load} before the first step. */
+  static async open(options: {
+    readonly runtime: Runtime;
+    readonly spec: StepSpec;
+    readonly execution: Execution;
+  }): Promise<TrainEngine> {
+    const { runtime, spec, execution } = options;
+    const program = compileStep(spec);
+    const session = await runtime.createSession(program.bytes, execution);
+    if (!isResident(session)) {
+      await session.close();
+      throw new DdkError('failed_precondition', `training needs the c-api runtime, not the ${runtime.kind}`);
+    }
+    return new TrainEngine(program, session, trainEnvironment(spec, execution, runtime.version));
+  }
+
+  constructor(program: StepProgram, session: ResidentSession, environment: TrainEnvironment) {
+    this.program = program;
+    this.environment = environment;
+    this.#session = session;
+    this.#batch = new BatchTensors(session);
+    const [a, b] = [new StateSet(session, program.state), new StateSet(session, program.state)];
+    this.#sets = [a, b];
+    const direction = (source: StateSet, target: StateSet): Direction => {
+      const inputs = { ...this.#batch.inputs, ...source.by('input') };
+      const outputs = { ...this.#batch.outputs, ...target.by('output') };
+      return { source, binding: session.bind(inputs, outputs) };
+    };
+    this.#directions = [direction(a, b), direction(b, a)];
+  }
+
+  /** Steps done so far. */
+  get stepsDone(): number {
+    return this.#step;
+  }
+
+  /** Replaces the whole state. If the source fails half-way the engine must be loaded again before it is used. */
+  load(source: StateSource): Promise<void> {
+    return this.#exclusive(async () => {
+      this.#loaded = false;
+      const target = this.#directions[0].source;
+      for (const tensor of this.program.state) {
+        const data = await source.read(tensor);
+        target.write(tensor.role, tensor.name, data ?? startingMoment(tensor));
+      }
+      this.#step = source.step;
+      this.#loaded = true;
+    });
+  }
+
+  /**
+   * One optimizer step over `rows`. Throws `failed_precondition` with reason LOSS_NOT_FINITE where loss or gradient norm
+   * is not finite, `cancelled` after an abort; the state is then as it was before.
+   */
+  step(
+    rows: readonly TrainRow[],
+    learningRate: number,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<StepMetrics> {
+    return this.#exclusive(async () => {
+      this.#requireLoaded();
+      if (!Number.isFinite(learningRate) || learningRate < 0) {
+        throw new DdkError('invalid_argument', `the learning rate is ${learningRate}; it must be 0 or more`);
+      }
+      const { spec } = this.program;
+      const startedMs = systemClock.monotonicMs();
+      const batch = packBatch(spec, rows);
+      const step = this.#step + 1;
+      this.#batch.write(batch, spec.optimizer, step, learningRate);
+      const [now, next] = this.#directions;
+      const running = now.binding.run(options);
+      failpoint('train.mid_step');
+      await running;
+      const readings = this.#batch.read();
+      const losses = lossMetrics(spec, batch, readings);
+      const { gradientNorm } = readings;
+      requireFinite(step, losses.loss, gradientNorm);
+      this.#directions = [next, now];
+      this.#step = step;
+      return {
+        step,
+        ...losses,
+        gradientNorm,
+        learningRate,
+        durationMs: systemClock.monotonicMs() - startedMs,
+      };
+    });
+  }
+
+  /**
+   * Calls `body` with a view of the state that no step changes meanwhile: steps asked for during it wait. Tensors are
+   * copied one at a time, when they are read.
+   */
+  snapshot<T>(body: (snapshot: StateSnapshot) => Promise<T>): Promise<T> {
+    return this.#exclusive(() => {
+      this.#requireLoaded();
+      const set = this.#directions[0].source;
+      return body({
+        step: this.#step,
+        tensors: this.program.state,
+        read: (role, name) => set.read(role, name),
+      });
+    });
+  }
+
+  /** A copy of one parameter. */
+  parameter(name: string): Promise<Float32Array> {
+    return this.snapshot(async (snapshot) => snapshot.read('parameter', name));
+  }
+
+  /** `sha256:` of every parameter's name, shape and bits: equal for equal weights, wherever they came from. */
+  weightsDigest(): Promise<string> {
+    return this.snapshot(digestOfWeights);
+  }
+
+  /** The trace of every operator, where the engine was opened with `profilePrefix`. */
+  async endProfiling(): Promise<string | undefined> {
+    return this.#session.endProfiling?.();
+  }
+
+  /** Waits for what runs, then releases session and state. */
+  close(): Promise<void> {
+    this.#closing ??= this.#last.then(async () => {
+      for (const { binding } of this.#directions) binding.release();
+      this.#batch.release();
+      for (const set of this.#sets) set.release();
+      await this.#session.close();
+    });
+    return this.#closing;
+  }
+
+  #requireLoaded(): void {
+    if (!this.#loaded)
+      throw new DdkError('failed_precondition', 'the engine has no weights: load them first');
+  }
+
+  /** One operation on the state after the other. */
+  #exclusive<T>(body: () => Promise<T>): Promise<T> {
+    if (this.#closing) return Promise.reject(new DdkError('failed_precondition', 'the engine is closed'));
+    const result = this.#last.then(body);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** The state as it is between two steps. */
+export interface StateSnapshot {
+  readonly step: number;
+  readonly tensors: readonly StateTensor[];
+  /** A copy. */
+  read(role: StateRole, name: string): Float32Array;
+}
+
+function startingMoment(tensor: StateTensor): Float32Array {
+  if (tensor.role === 'parameter') {
+    throw new DdkError('invalid_argument', `the weights lack parameter ${tensor.name}`);
+  }
+  return new Float32Array(tensor.shape.reduce((product, dim) => product * dim, 1));
+}

@@ -1,0 +1,42 @@
+// What decides the bits of training beside the data: equal digests are promised within one of these.
+import { availableParallelism, cpus } from 'node:os';
+import type { Provider } from '#runtime';
+import type { StepSpec } from './spec.js';
+
+export interface TrainEnvironment {
+  readonly provider: Provider;
+  /** Kind of processor, e.g. its model name. */
+  readonly device: string;
+  readonly threads: number;
+  readonly ortVersion: string;
+  readonly shapes: { readonly batch: number; readonly microBatches: number; readonly length: number };
+}
+
+export function trainEnvironment(
+  spec: StepSpec,
+  execution: { readonly provider: Provider; readonly threads: number; readonly deviceId?: number },
+  ortVersion: string,
+): TrainEnvironment {
+  const { batch, microBatches, length } = spec;
+  const { provider, threads, deviceId } = execution;
+  return {
+    provider,
+    device: provider === 'cpu' ? (cpus()[0]?.model.trim() ?? process.arch) : `cuda:${deviceId ?? 0}`,
+    threads: threads === 0 ? availableParallelism() : threads,
+    ortVersion,
+    shapes: { batch, microBatches, length },
+  };
+}
+
+/** Sentences on what differs, for a warning that the same bits can no longer be expected. */
+export function environmentDifferences(before: TrainEnvironment, now: TrainEnvironment): readonly string[] {
+  const differences: string[] = [];
+  for (const key of ['provider', 'device', 'threads', 'ortVersion'] as const) {
+    if (before[key] !== now[key]) differences.push(`${key} was ${before[key]} and is ${now[key]}`);
+  }
+  for (const key of ['batch', 'microBatches', 'length'] as const) {
+    const [was, is] = [before.shapes[key], now.shapes[key]];
+    if (was !== is) differences.push(`${key} was ${was} and is ${is}`);
+  }
+  return differences;
+}
