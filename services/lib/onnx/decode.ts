@@ -50,7 +50,7 @@ const NEWEST_IR = 14;
  * Graph inputs that have an initializer become initializers. External data is checked for form (relative path below
  * the model's folder, length that fits the shape) and not opened.
  *
- * @throws DdkError invalid_argument, data_loss, resource_exhausted or unimplemented for anything that cannot be read safely
+ * @throws DdkError invalid_argument, data_loss or unimplemented for anything that cannot be read safely
  */
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
   scanModel(bytes, { ...defaults, ...options });

@@ -32,13 +32,13 @@ const NO_BYTES = Buffer.alloc(0);
 /**
  * The model as a ModelProto. Raw little-endian tensors; initializers that lie in other files stay there.
  *
- * @throws DdkError resource_exhausted when the tensors inside pass 2 GiB (write them beside the model with writeModel)
+ * @throws DdkError invalid_argument when the tensors inside pass 2 GiB (write them beside the model with writeModel)
  */
 export function encodeModel(model: Model): Uint8Array {
   const inside = innerBytes(model.graph);
   if (inside > MAX_MODEL_BYTES) {
     throw new DdkError(
-      'resource_exhausted',
+      'invalid_argument',
       `The model holds ${inside} bytes of tensors and a file may hold ${MAX_MODEL_BYTES}; write it with external data.`,
     );
   }

@@ -37,9 +37,18 @@ export interface WriteOptions {
  * @throws DdkError not_found, or whatever {@link decodeModel} finds
  */
 export async function readModel(path: string, options: DecodeOptions = {}): Promise<Model> {
-  const model = decodeModel(await readBytes(path, options), options);
+  const model = decodeNamed(path, await readBytes(path, options), options);
   await checkExternalData(model, dirname(resolve(path)));
   return model;
+}
+
+function decodeNamed(path: string, bytes: Uint8Array, options: DecodeOptions): Model {
+  try {
+    return decodeModel(bytes, options);
+  } catch (cause) {
+    if (!(cause instanceof DdkError)) throw cause;
+    throw new DdkError(cause.code, `${path}: ${cause.message}`, { cause });
+  }
 }
 
 async function readBytes(path: string, options: DecodeOptions): Promise<Uint8Array> {
@@ -48,7 +57,7 @@ async function readBytes(path: string, options: DecodeOptions): Promise<Uint8Arr
     const limit = Math.min(options.maxBytes ?? 2 ** 31 - 1, 2 ** 31 - 1);
     if (size > limit) {
       throw new DdkError(
-        'resource_exhausted',
+        'invalid_argument',
         `${path} has ${size} bytes and the limit is ${limit}; keep weights in external data.`,
       );
     }

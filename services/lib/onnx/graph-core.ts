@@ -2,8 +2,10 @@
 import { DdkError } from '#base';
 import { type Attrs, attributesFrom } from './attributes.js';
 import { checkModel } from './check.js';
+import { constantOfNode } from './constant-node.js';
 import type { DType } from './dtype.js';
-import { inferOutputs } from './infer/outputs.js';
+import type { NodeFacts, ResultType } from './infer/context.js';
+import { inferOrDeclared, inferOutputs } from './infer/outputs.js';
 import {
   type ExternalData,
   type Graph,
@@ -136,17 +138,27 @@ export class GraphCore {
     attrs: Attrs = {},
     options: OpOptions = {},
   ): Value[] {
-    const domain = options.domain ?? '';
-    for (const input of inputs) if (input !== null) this.#requireKnown(input, type);
-    const attributes = attributesFrom(type, attrs);
-    const facts = { op: type, domain, inputs: [...inputs], attributes, outputCount: outputs };
-    const types = inferOutputs(facts);
-    const base = [...this.#scope, options.name ?? type].join('/');
-    const constant = type === 'Constant' && domain === '' ? attributes.get('value') : undefined;
+    const facts = {
+      op: type,
+      domain: options.domain ?? '',
+      inputs: [...inputs],
+      attributes: attributesFrom(type, attrs),
+    };
+    return this.emit({ ...facts, outputCount: outputs }, options.name);
+  }
+
+  /**
+   * Like {@link ops}, from attributes as a node holds them. With `declared` types an operator that inference does not
+   * know is accepted as it is.
+   */
+  emit(facts: NodeFacts, name?: string, declared?: readonly ResultType[]): Value[] {
+    for (const input of facts.inputs) if (input !== null) this.#requireKnown(input, facts.op);
+    const types = declared === undefined ? inferOutputs(facts) : inferOrDeclared(facts, declared);
+    const base = [...this.#scope, name ?? facts.op].join('/');
+    const constant = constantOfNode(facts);
     const values = types.map(({ dtype, shape }, i) => {
-      const name = this.#names.fresh(i === 0 ? base : `${base}.${i}`);
-      const known = constant?.kind === 'tensor' ? constant.value : undefined;
-      const value = this.#adopt(new Value({ name, dtype, shape, constant: known }));
+      const unique = this.#names.fresh(i === 0 ? base : `${base}.${i}`);
+      const value = this.#adopt(new Value({ name: unique, dtype, shape, constant }));
       this.#names.yields(value);
       return value;
     });

@@ -35,6 +35,7 @@ export { bfloat16FromFloat, floatFromBfloat16, floatFromHalf, halfFromFloat } fr
 export type { NodeFacts, ResultType } from './infer/context.js';
 export { isStatic, sameDim, unknownDim } from './infer/dims.js';
 export { inferOutputs, isKnownOperator, knownOperators } from './infer/outputs.js';
+export { type InlineOptions, inlineGraph } from './inline.js';
 export {
   type Attribute,
   captures,

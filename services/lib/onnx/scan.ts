@@ -124,11 +124,11 @@ const FIXED64 = 1;
 const LENGTH_DELIMITED = 2;
 const FIXED32 = 5;
 
-/** @throws DdkError invalid_argument, unimplemented or resource_exhausted with one sentence saying what was found */
+/** @throws DdkError invalid_argument or unimplemented, with one sentence saying what was found */
 export function scanModel(bytes: Uint8Array, limits: ScanLimits): void {
   if (bytes.length > limits.maxBytes) {
     throw new DdkError(
-      'resource_exhausted',
+      'invalid_argument',
       `The model file has ${bytes.length} bytes and the limit is ${limits.maxBytes}; keep weights in external data.`,
     );
   }
@@ -151,14 +151,14 @@ class Scanner {
     this.#messages += 1;
     if (this.#messages > this.#limits.maxMessages) {
       throw new DdkError(
-        'resource_exhausted',
+        'invalid_argument',
         `The model has more than ${this.#limits.maxMessages} parts; that is more than ddk reads.`,
       );
     }
     const graphs = name === 'GraphProto' ? depth + 1 : depth;
     if (graphs > this.#limits.maxDepth) {
       throw new DdkError(
-        'resource_exhausted',
+        'invalid_argument',
         `The model nests graphs more than ${this.#limits.maxDepth} deep.`,
       );
     }
@@ -213,7 +213,7 @@ class Scanner {
     this.#listBytes += bytes;
     if (this.#listBytes > this.#limits.maxListBytes) {
       throw new DdkError(
-        'resource_exhausted',
+        'invalid_argument',
         `The model holds more than ${this.#limits.maxListBytes} bytes of integer lists; export its tensors as raw data.`,
       );
     }
