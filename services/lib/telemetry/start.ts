@@ -3,6 +3,7 @@
 import { context, DiagLogLevel, diag, metrics, propagation, trace } from '@opentelemetry/api';
 import type { NodeSDKConfiguration } from '@opentelemetry/sdk-node';
 import { assert, DdkError, type Logger, setLogContext, silentLogger } from '#base';
+import { sendTo } from './config.js';
 import { watchEventLoop } from './event-loop.js';
 import { useMeter } from './instruments.js';
 import { currentTraceIds, useTracer } from './tracing.js';
@@ -44,8 +45,7 @@ export async function startTelemetry(
         'invalid_argument',
         `The OTLP endpoint ${JSON.stringify(endpoint)} is not a URL: give one such as http://localhost:4318.`,
       );
-    // The one way to tell the SDK's exporters, which it chooses by OTEL_EXPORTER_OTLP_PROTOCOL.
-    process.env.OTEL_EXPORTER_OTLP_ENDPOINT = endpoint;
+    sendTo(endpoint);
   }
 
   const { core, NodeSDK, resources } = await import('@opentelemetry/sdk-node');
