@@ -28,11 +28,12 @@ export interface CheckpointManifest extends CheckpointDetails {
   readonly formatVersion: typeof checkpointFormatVersion;
   /** Steps done. */
   readonly step: number;
-  readonly environment: TrainEnvironment;
+  /** Null before the first step: nothing has been computed. */
+  readonly environment: TrainEnvironment | null;
   /** safetensors: parameters by name. */
   readonly weights: ArtifactReference;
-  /** safetensors: `m.<name>` and `v.<name>`. */
-  readonly moments: ArtifactReference;
+  /** safetensors: `m.<name>` and `v.<name>`. Null before the first step: all zero. */
+  readonly moments: ArtifactReference | null;
   /** Digest of the weights alone, independent of the file; see TrainEngine.weightsDigest. */
   readonly weightsDigest: string;
 }
@@ -57,8 +58,8 @@ export function decodeManifest(bytes: Uint8Array, where: string): CheckpointMani
     isCount(mixtureVersion) &&
     typeof weightsDigest === 'string' &&
     isReference(weights) &&
-    isReference(moments) &&
-    isEnvironment(environment) &&
+    (moments === null || isReference(moments)) &&
+    (environment === null || isEnvironment(environment)) &&
     parsed.cursors !== undefined &&
     parsed.metrics !== undefined;
   if (!sound) throw damaged(where, 'fields are missing or of the wrong type');

@@ -88,10 +88,13 @@ export async function restoreCheckpoint(
 ): Promise<CheckpointManifest> {
   const manifest = await readCheckpoint(digest, artifacts);
   const weights = await openPart(artifacts, manifest.weights);
-  const moments = await openPart(artifacts, manifest.moments);
+  const moments = manifest.moments && (await openPart(artifacts, manifest.moments));
   await engine.load({
     step: manifest.step,
-    read: (tensor) => readStateTensor(tensor.role === 'parameter' ? weights : moments, tensor),
+    read: (tensor) => {
+      const part = tensor.role === 'parameter' ? weights : moments;
+      return part ? readStateTensor(part, tensor) : undefined;
+    },
   });
   return manifest;
 }

@@ -12,6 +12,7 @@ export type {
   CheckpointManifest,
   Json,
 } from './checkpoint-manifest.js';
+export { createInitialCheckpoint } from './initial-checkpoint.js';
 export { type Execution, type StateSnapshot, type StateSource, TrainEngine } from './engine.js';
 export { environmentDifferences, type TrainEnvironment } from './environment.js';
 export { type StateRole, type StateTensor, stateTensors } from './manifest.js';
