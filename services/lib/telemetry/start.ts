@@ -48,6 +48,7 @@ export async function startTelemetry(
     sendTo(endpoint);
   }
 
+  running = true;
   const { core, NodeSDK, resources } = await import('@opentelemetry/sdk-node');
   diag.setLogger(
     {
@@ -73,7 +74,6 @@ export async function startTelemetry(
     ...sinks,
   });
   sdk.start();
-  running = true;
   useTracer(trace.getTracer(scope));
   useMeter(metrics.getMeter(scope));
   setLogContext(currentTraceIds);
