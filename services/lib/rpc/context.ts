@@ -1,6 +1,7 @@
 // What a handler knows about the call it serves: when to stop, how long it has, who asks.
-import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
+import type { ServerUnaryCall } from '@grpc/grpc-js';
 import { DdkError, type Logger } from '#base';
+import { textMetadata } from './metadata.js';
 import { methodName } from './method.js';
 
 export interface CallContext {
@@ -57,12 +58,4 @@ export function openContext(
     },
     finish: () => call.off('cancelled', onCancelled),
   };
-}
-
-function textMetadata(metadata: Metadata): Record<string, string> {
-  const text: Record<string, string> = {};
-  for (const [key, value] of Object.entries(metadata.getMap())) {
-    if (typeof value === 'string') text[key] = value;
-  }
-  return text;
 }
