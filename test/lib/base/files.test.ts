@@ -45,8 +45,11 @@ test('a durable write that fails keeps the old file and leaves nothing else', as
 test('writing into a folder that is not there is not_found', async (t) => {
   const folder = await temporaryFolder(t);
   const missing = join(folder, 'missing', 'file');
-  for (const attempt of [writeFileDurable(missing, 'x'), createFileExclusive(missing, 'x')])
-    await assert.rejects(attempt, (error) => error instanceof DdkError && error.code === 'not_found');
+  for (const write of [writeFileDurable, createFileExclusive])
+    await assert.rejects(
+      write(missing, 'x'),
+      (error) => error instanceof DdkError && error.code === 'not_found',
+    );
 });
 
 test('an exclusive create makes the file once and keeps what was first', async (t) => {
