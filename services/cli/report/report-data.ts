@@ -1,0 +1,76 @@
+// What a report is made of: plain data, independent of how runs are stored.
+
+export interface ReportData {
+  /** Name of the run. */
+  readonly name: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  /** One sentence on how the run ended, or that it goes on. */
+  readonly outcome?: string;
+  /** What was set, in the order in which it should be read. */
+  readonly settings: readonly SettingRow[];
+  /** Artifacts that make the run repeatable. */
+  readonly digests: readonly DigestRow[];
+  readonly domains: readonly ReportDomain[];
+  /** In order. The last one may have been measured only. */
+  readonly intervals: readonly ReportInterval[];
+  /** In order; empty where nothing was trained. */
+  readonly steps: readonly ReportStep[];
+  /** Other runs over the same domains and validation text. */
+  readonly arms: readonly ComparisonArm[];
+}
+
+export interface SettingRow {
+  /** Rows of one group stand together under its name. */
+  readonly group?: string;
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface DigestRow {
+  readonly name: string;
+  readonly digest: string;
+}
+
+/** Perplexities are exp of the mean cross-entropy on held-out text. A number that is not known is NaN. */
+export interface ReportDomain {
+  readonly name: string;
+  readonly teacherPerplexity: number;
+  readonly startPerplexity: number;
+  readonly finalPerplexity: number;
+  /** Share of the training positions that this domain received, 0 to 1. */
+  readonly trainingShare: number;
+}
+
+/** Arrays are by domain, in the order of {@link ReportData.domains}. */
+export interface ReportInterval {
+  readonly interval: number;
+  /** Steps applied when the interval's gaps were measured. */
+  readonly step: number;
+  /** Student's perplexity over the teacher's. */
+  readonly ratios: readonly number[];
+  /** Sampling weights; empty where the interval was measured only. */
+  readonly weights: readonly number[];
+  readonly studentPerplexity: readonly number[];
+  readonly teacherPerplexity: readonly number[];
+}
+
+export interface ReportStep {
+  /** Counted from 1. */
+  readonly step: number;
+  readonly loss: number;
+  /** Cross-entropy, nats a position. */
+  readonly ce: number;
+  /** Divergence from the teacher, nats a position; NaN where no teacher was asked. */
+  readonly kl: number;
+  /** Before clipping. */
+  readonly gradientNorm: number;
+  readonly tokensPerSecond: number;
+  readonly learningRate: number;
+}
+
+export interface ComparisonArm {
+  readonly name: string;
+  /** By domain. */
+  readonly finalPerplexity: readonly number[];
+}
