@@ -1,0 +1,34 @@
+// The documents of a file, by what its name says it is.
+
+import { DdkError } from '#base';
+import type { ChatStyle } from './chat.js';
+import type { OnRead } from './chunks.js';
+import { type Document, documentBytes } from './document.js';
+import { readJsonlFile } from './jsonl-file.js';
+import { readParquetFile } from './parquet-file.js';
+import type { SourceFile } from './sources.js';
+import { readTextFile } from './text-file.js';
+
+/** Every document of the files in order; none is empty. Errors name the file and, where there are any, line or row. */
+export async function* readDocuments(
+  files: readonly SourceFile[],
+  style: ChatStyle,
+  onRead: OnRead,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Document> {
+  for (const { path } of files) {
+    for await (const document of readFile(path, style, onRead)) {
+      if (signal?.aborted) throw DdkError.from(signal.reason);
+      if (documentBytes(document) > 0) yield document;
+    }
+  }
+}
+
+function readFile(path: string, style: ChatStyle, onRead: OnRead): AsyncIterable<Document> {
+  if (path.endsWith('.jsonl') || path.endsWith('.jsonl.gz')) return readJsonlFile(path, style, onRead);
+  if (path.endsWith('.parquet')) return readParquetFile(path, style, onRead);
+  if (path.endsWith('.gz')) {
+    throw new DdkError('invalid_argument', `${path} is compressed, and only .jsonl.gz is; unpack it.`);
+  }
+  return readTextFile(path, onRead);
+}

@@ -1,0 +1,34 @@
+// A cheap key over everything a corpus is made from, to decide whether one that was built before can be used again.
+
+import { stat } from 'node:fs/promises';
+import { canonicalJson, sha256Hex } from '#base';
+import { tokenizerFiles } from '#tokenizer';
+import { corpusFormatVersion } from './manifest.js';
+import { type CorpusContentOptions, checkOptions, defaultShardTokens } from './options.js';
+import { listFiles, type SourceFile } from './sources.js';
+
+/**
+ * `sha256:` and a hash over the options and the path, size and time of change of every file, the tokenizer's included.
+ * Nothing is read but folders. Equal keys mean that building again would give the corpus that was built.
+ */
+export async function corpusSourceKey(options: CorpusContentOptions): Promise<string> {
+  checkOptions(options);
+  const { sequenceLength, validationSamples, seed, shardTokens = defaultShardTokens } = options;
+  const domains: unknown[] = [];
+  for (const domain of options.domains) {
+    domains.push({ name: domain.name, files: (await listFiles(domain)).map(describe) });
+  }
+  const tokenizer: unknown[] = [];
+  for (const path of Object.values(await tokenizerFiles(options.tokenizerPath))) {
+    // The configuration need not exist; the tokenizer itself is missed when it is opened.
+    const info = await stat(path, { bigint: true }).catch(() => undefined);
+    tokenizer.push(info && describe({ path, bytes: Number(info.size), modifiedNs: info.mtimeNs }));
+  }
+  const version = corpusFormatVersion;
+  const key = { version, sequenceLength, validationSamples, seed, shardTokens, domains, tokenizer };
+  return `sha256:${sha256Hex(canonicalJson(JSON.parse(JSON.stringify(key))))}`;
+}
+
+function describe({ path, bytes, modifiedNs }: SourceFile): readonly (string | number)[] {
+  return [path, bytes, modifiedNs.toString()];
+}

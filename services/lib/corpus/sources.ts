@@ -1,0 +1,98 @@
+// Which files a domain's text is in.
+
+import { readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { DdkError } from '#base';
+import { expandGlob, isGlob } from './glob.js';
+
+export interface DomainSource {
+  readonly name: string;
+  /**
+   * Files, folders or patterns. A folder means every .txt, .jsonl, .jsonl.gz and .parquet file below it; files of other
+   * names (.md, source code, ...) are read as plain text where they are named or matched by a pattern.
+   */
+  readonly paths: readonly string[];
+}
+
+export interface SourceFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** Changes when the file does; part of the key that decides whether a corpus can be used again. */
+  readonly modifiedNs: bigint;
+}
+
+/** What a folder is searched for. */
+const textExtensions = ['.txt', '.jsonl', '.jsonl.gz', '.parquet'] as const;
+
+/**
+ * The files of a domain: in the order of its paths, sorted within each, none twice. Throws `not_found` for a path that
+ * is not there, and for one that leads to no file.
+ */
+export async function listFiles(domain: DomainSource): Promise<SourceFile[]> {
+  const files = new Map<string, SourceFile>();
+  for (const path of domain.paths) {
+    const found = await expandPath(path, domain.name);
+    if (found.length === 0) {
+      throw new DdkError(
+        'not_found',
+        `Domain ${JSON.stringify(domain.name)} has no text: ${path} leads to no file ` +
+          `(a folder is searched for ${textExtensions.join(', ')}; name other text files by a pattern such as **/*.md).`,
+      );
+    }
+    for (const file of found) if (!files.has(file.path)) files.set(file.path, file);
+  }
+  if (files.size === 0) {
+    throw new DdkError(
+      'invalid_argument',
+      `Domain ${JSON.stringify(domain.name)} has no paths; name its text.`,
+    );
+  }
+  return [...files.values()];
+}
+
+async function expandPath(path: string, domain: string): Promise<SourceFile[]> {
+  const absolute = resolve(path);
+  const info = await stat(absolute).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' && isGlob(path)) return undefined;
+    throw unreadable(absolute, error, ` (domain ${JSON.stringify(domain)})`);
+  });
+  const paths =
+    info === undefined ? await expandGlob(absolute) : info.isDirectory() ? await walk(absolute) : [absolute];
+  const files: SourceFile[] = [];
+  for (const file of paths) {
+    try {
+      const found = await stat(file, { bigint: true });
+      // A pattern may match folders and links to them; a pipe would be read for ever.
+      if (found.isFile()) files.push({ path: file, bytes: Number(found.size), modifiedNs: found.mtimeNs });
+    } catch (error) {
+      throw unreadable(file, error);
+    }
+  }
+  return files;
+}
+
+async function walk(folder: string): Promise<string[]> {
+  const paths: string[] = [];
+  const visit = async (current: string): Promise<void> => {
+    const entries = await readdir(current, { withFileTypes: true }).catch((error: unknown) => {
+      throw unreadable(current, error);
+    });
+    for (const entry of entries) {
+      // Hidden names are version control and caches; linked folders may lead in circles.
+      if (entry.name.startsWith('.')) continue;
+      const path = join(current, entry.name);
+      if (entry.isDirectory()) await visit(path);
+      else if (textExtensions.some((extension) => entry.name.endsWith(extension))) paths.push(path);
+    }
+  };
+  await visit(folder);
+  return paths.sort();
+}
+
+/** An error of the operating system about a file, naming the file. */
+export function unreadable(path: string, cause: unknown, detail = ''): DdkError {
+  if (cause instanceof DdkError) return cause;
+  const { code } = DdkError.from(cause);
+  const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
+  return new DdkError(code, `${path}${detail} cannot be read (${why}).`, { cause });
+}

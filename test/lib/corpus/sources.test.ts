@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { symlink } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import test from 'node:test';
+import { listFiles } from '../../../services/lib/corpus/sources.js';
+import { folder, write } from './support.js';
+
+async function list(root: string, ...paths: string[]): Promise<string[]> {
+  const files = await listFiles({ name: 'd', paths: paths.map((path) => join(root, path)) });
+  return files.map(({ path }) => relative(root, path));
+}
+
+async function tree(t: Parameters<typeof folder>[0]): Promise<string> {
+  const root = await folder(t);
+  const names = [
+    'a.txt',
+    'b.md',
+    'sub/c.txt',
+    'sub/deep/d.jsonl',
+    'sub/deep/e.parquet',
+    'sub/f.jsonl.gz',
+    '.git/g.txt',
+  ];
+  await write(root, Object.fromEntries(names.map((name) => [name, 'x'])));
+  await symlink('..', join(root, 'sub/deep/circle'));
+  return root;
+}
+
+test('a folder is searched for the formats by name, hidden names left out', async (t) => {
+  const root = await tree(t);
+  assert.deepEqual(await list(root, '.'), [
+    'a.txt',
+    'sub/c.txt',
+    'sub/deep/d.jsonl',
+    'sub/deep/e.parquet',
+    'sub/f.jsonl.gz',
+  ]);
+});
+
+test('patterns match names, alternatives and any depth', async (t) => {
+  const root = await tree(t);
+  assert.deepEqual(await list(root, '*.md'), ['b.md']);
+  assert.deepEqual(await list(root, '**/*.txt'), ['a.txt', 'sub/c.txt']);
+  assert.deepEqual(await list(root, 'sub/**'), [
+    'sub/c.txt',
+    'sub/deep/d.jsonl',
+    'sub/deep/e.parquet',
+    'sub/f.jsonl.gz',
+  ]);
+  assert.deepEqual(await list(root, '{a.txt,sub/c.txt}'), ['a.txt', 'sub/c.txt']);
+  assert.deepEqual(await list(root, '**/?.{md,jsonl}'), ['b.md', 'sub/deep/d.jsonl']);
+  assert.deepEqual(await list(root, '[ab].*'), ['a.txt', 'b.md']);
+  assert.deepEqual(await list(root, '[!a].*'), ['b.md']);
+  assert.deepEqual(await list(root, '.git/*.txt'), ['.git/g.txt']);
+});
+
+test('files come in the order of the paths, and none twice', async (t) => {
+  const root = await tree(t);
+  assert.deepEqual(await list(root, 'sub/c.txt', '**/*.txt'), ['sub/c.txt', 'a.txt']);
+});
+
+test('a file whose name looks like a pattern is that file', async (t) => {
+  const root = await folder(t);
+  await write(root, { '[x].txt': '1', 'x.txt': '2' });
+  assert.deepEqual(await list(root, '[x].txt'), ['[x].txt']);
+});
+
+test('paths that lead nowhere are named', async (t) => {
+  const root = await tree(t);
+  await assert.rejects(list(root, 'none.txt'), {
+    code: 'not_found',
+    message: /none\.txt \(domain "d"\) cannot be read/,
+  });
+  await assert.rejects(list(root, '*.csv'), { code: 'not_found', message: /\*\.csv leads to no file/ });
+  await write(root, { 'empty/x.csv': '' });
+  await assert.rejects(list(root, 'empty'), {
+    code: 'not_found',
+    message: /empty leads to no file \(a folder is searched/,
+  });
+});
