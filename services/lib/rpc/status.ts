@@ -115,6 +115,10 @@ function headerText(text: string): string {
 /** The error that a failed call stands for, on the caller's side. */
 export function errorFromStatus(received: { code: number; details: string; metadata?: Metadata }): DdkError {
   const encoded = received.metadata?.get(detailsKey)[0];
+  if (received.code === status.CANCELLED && encoded === undefined) {
+    // A connection that is cut looks like this to grpc-js. Those who cancel themselves know it without asking.
+    return new DdkError('unavailable', 'the server has cut the call');
+  }
   const violations: Violation[] = [];
   let reason: string | undefined;
   let message = received.details;

@@ -1,0 +1,196 @@
+// Asking a teacher over real gRPC: shapes of messages, what is kept on disk, and a teacher that goes away.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { DdkError, keyedUint32, silentLogger } from '#base';
+import type { Window } from '#corpus';
+import { openTargetCache, openTeacher, rowsPerMessage, type TeacherOptions } from '#teacher';
+import { expectedIds, type FakeTeacher, startFakeTeacher, vocabSize } from './fake-teacher.js';
+
+const length = 8;
+const topK = { encoding: { kind: 'top_k', k: 3 }, temperature: 1, length } as const;
+
+function windows(count: number, seed = 1): Window[] {
+  return Array.from({ length: count }, (_, row) => ({
+    ids: Int32Array.from({ length: length + 1 }, (_, t) => keyedUint32(seed, 'test', row, t) % vocabSize),
+    mask: new Uint8Array(length).fill(1),
+  }));
+}
+
+async function connected(t: TestContext, options: Partial<TeacherOptions> = {}) {
+  const fake: FakeTeacher = await startFakeTeacher();
+  const teacher = await openTeacher({ address: fake.server.address, logger: silentLogger, ...options });
+  t.after(async () => {
+    teacher.close();
+    await fake.server.close();
+  });
+  return { fake, teacher };
+}
+
+function temporaryFolder(t: TestContext): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'ddk-teacher-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+test('targets come for every position of every window, in order', async (t) => {
+  const { teacher, fake } = await connected(t);
+  const source = await teacher.targets(topK);
+  const asked = windows(10);
+  const targets = await source.fetch(asked);
+  source.close();
+  assert.equal(targets.kind, 'top_k');
+  assert.equal(targets.positions, 10 * length);
+  for (const [row, window] of asked.entries()) {
+    for (let at = 0; at < length; at += 1) {
+      const from = (row * length + at) * 3;
+      assert.deepEqual(
+        [...(targets.kind === 'top_k' ? targets.ids.subarray(from, from + 3) : [])],
+        expectedIds(window.ids[at]!, 3),
+      );
+    }
+  }
+  // At most 4 rows a message: 10 windows are 3 messages, of 4 rows each so that all have one shape.
+  assert.deepEqual(fake.answered, [4, 4, 4]);
+});
+
+test('log-probabilities of labels come without those of the padding', async (t) => {
+  const { teacher } = await connected(t);
+  const scores = await teacher.labelLogProbs({ length });
+  const asked = windows(5);
+  const found = await scores.score(asked);
+  scores.close();
+  assert.deepEqual(
+    [...found],
+    asked.flatMap(({ ids }) => [...ids.subarray(1)].map((id) => (id === 0 ? -0 : -id / 8))),
+  );
+});
+
+test('rows are spread evenly over as few messages as the limits permit', () => {
+  const limits = { maximumRows: 32, maximumPositions: 4096 };
+  assert.equal(rowsPerMessage(16, 128, limits), 8); // 1024 positions a message
+  assert.equal(rowsPerMessage(13, 128, limits), 7); // 7 + 6, not 8 + 5
+  assert.equal(rowsPerMessage(3, 2048, limits), 1);
+  assert.equal(rowsPerMessage(100, 16, limits), 25); // 4 messages of 25, at most 32
+  assert.throws(() => rowsPerMessage(1, 5000, limits), /4096 positions a message, but one window has 5000/);
+});
+
+test('what was scored once is read from disk, with the same bytes', async (t) => {
+  const cache = await openTargetCache({ folder: temporaryFolder(t), logger: silentLogger });
+  const { teacher, fake } = await connected(t, { cache });
+  const source = await teacher.targets(topK);
+  const first = await source.fetch(windows(4));
+  const again = await source.fetch(windows(4));
+  const other = await source.fetch(windows(4, 2));
+  source.close();
+  assert.deepEqual(again, first);
+  assert.notDeepEqual(other, first);
+  assert.equal(fake.answered.length, 2);
+});
+
+test('of a step that is partly kept only the rest is scored, in the shape of the whole', async (t) => {
+  const cache = await openTargetCache({ folder: temporaryFolder(t), logger: silentLogger });
+  const { teacher, fake } = await connected(t, { cache });
+  const source = await teacher.targets(topK);
+  const [a, b, c, d] = windows(8);
+  await source.fetch([a!, b!, c!, d!]);
+  const whole = await source.fetch([a!, ...windows(8).slice(5, 7), d!]);
+  source.close();
+  assert.equal(whole.positions, 4 * length);
+  assert.deepEqual(fake.answered, [4, 4]);
+});
+
+test('a damaged entry is scored again', async (t) => {
+  const folder = temporaryFolder(t);
+  const { teacher, fake } = await connected(t, {
+    cache: await openTargetCache({ folder, logger: silentLogger }),
+  });
+  const source = await teacher.targets(topK);
+  const first = await source.fetch(windows(1));
+  const [group] = readdirSync(folder);
+  const [file] = readdirSync(path.join(folder, group!));
+  writeFileSync(path.join(folder, group!, file!), Buffer.alloc(200, 7));
+  assert.deepEqual(await source.fetch(windows(1)), first);
+  source.close();
+  assert.equal(fake.answered.length, 2);
+});
+
+test('the cache keeps what was used last, and finds it again when it is opened again', async (t) => {
+  const folder = temporaryFolder(t);
+  const key = (i: number): string => i.toString(16).padStart(64, '0');
+  const payload = new Uint8Array(1000);
+  // Each entry is 1000 + 32 bytes: three fit in 3200.
+  const cache = await openTargetCache({ folder, maxBytes: 3200, logger: silentLogger });
+  for (const i of [1, 2, 3]) await cache.put(key(i), payload);
+  assert.ok(await cache.get(key(1)));
+  await cache.put(key(4), payload);
+  assert.equal(await cache.get(key(2)), undefined);
+  const reopened = await openTargetCache({ folder, maxBytes: 3200, logger: silentLogger });
+  assert.equal(reopened.bytes, 3 * 1032);
+  assert.deepEqual(Buffer.from((await reopened.get(key(1)))!), Buffer.from(payload));
+});
+
+test('a teacher that goes away for a while is asked again, and nothing is lost', async (t) => {
+  const { teacher, fake } = await connected(t);
+  const source = await teacher.targets(topK);
+  fake.failures.push(new DdkError('unavailable', 'restarting'), new DdkError('unavailable', 'restarting'));
+  const fetched = await Promise.all([1, 2, 3, 4, 5].map((seed) => source.fetch(windows(3, seed))));
+  for (const [index, targets] of fetched.entries()) {
+    assert.ok(targets.kind === 'top_k');
+    assert.deepEqual([...targets.ids.subarray(0, 3)], expectedIds(windows(3, index + 1)[0]!.ids[0]!, 3));
+  }
+  source.close();
+});
+
+test('a teacher that stays away is UNAVAILABLE, and asked again by the next who needs it', async (t) => {
+  const { teacher, fake } = await connected(t, { giveUpMs: 300 });
+  const source = await teacher.targets(topK);
+  await source.fetch(windows(1));
+  await fake.server.close();
+  await assert.rejects(source.fetch(windows(1)), (error: DdkError) => error.code === 'unavailable');
+  const back = await startFakeTeacher(fake.server.address);
+  t.after(() => back.server.close());
+  assert.ok(await source.fetch(windows(1)));
+  source.close();
+});
+
+test('a refusal reaches those who asked', async (t) => {
+  const { teacher, fake } = await connected(t);
+  const source = await teacher.targets(topK);
+  fake.failures.push(new DdkError('failed_precondition', 'another model is served'));
+  await assert.rejects(source.fetch(windows(2)), /another model is served/);
+  source.close();
+});
+
+test('whoever cancels is let go, and the others are served', async (t) => {
+  const { teacher } = await connected(t);
+  const source = await teacher.targets(topK);
+  const cancelled = new AbortController();
+  const one = source.fetch(windows(4, 1), cancelled.signal);
+  const two = source.fetch(windows(4, 2));
+  cancelled.abort();
+  await assert.rejects(one, (error: DdkError) => error.code === 'cancelled');
+  assert.equal((await two).positions, 4 * length);
+  source.close();
+  await assert.rejects(source.fetch(windows(1)), (error: DdkError) => error.code === 'cancelled');
+});
+
+test('another model than the expected one is refused', async (t) => {
+  const { teacher } = await connected(t, { fingerprint: 'sha256:other' });
+  await assert.rejects(teacher.describe(), (error: DdkError) => {
+    assert.equal(error.reason, 'TEACHER_CHANGED');
+    return (
+      error.code === 'failed_precondition' && /sha256:teacher, but sha256:other is wanted/.test(error.message)
+    );
+  });
+});
+
+test('windows longer than the context are refused before anything is sent', async (t) => {
+  const { teacher } = await connected(t);
+  await assert.rejects(
+    teacher.targets({ ...topK, length: 65 }),
+    /65 positions are longer than the teacher's context of 64/,
+  );
+});
