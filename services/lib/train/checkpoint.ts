@@ -44,9 +44,9 @@ export async function saveCheckpoint(
   details: CheckpointDetails,
   options: { readonly scratchFolder?: string } = {},
 ): Promise<SavedCheckpoint> {
-  const scratch = await mkdtemp(join(options.scratchFolder ?? tmpdir(), 'ddk-checkpoint-'));
-  try {
-    return await engine.snapshot(async (snapshot) => {
+  return engine.snapshot(async (snapshot) => {
+    const scratch = await mkdtemp(join(options.scratchFolder ?? tmpdir(), 'ddk-checkpoint-'));
+    try {
       failpoint('checkpoint.before_durable');
       const put = async (file: string, part: 'weights' | 'moments'): Promise<ArtifactReference> => {
         const path = join(scratch, file);
@@ -69,10 +69,10 @@ export async function saveCheckpoint(
       const { digest } = await artifacts.put(encodeManifest(manifest));
       failpoint('checkpoint.after_durable');
       return { digest, manifest };
-    });
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+    } finally {
+      await rm(scratch, { recursive: true, force: true });
+    }
+  });
 }
 
 /** The manifest of a checkpoint. Throws `not_found`, `data_loss`, or `failed_precondition` for another format version. */

@@ -12,9 +12,9 @@ export type {
   CheckpointManifest,
   Json,
 } from './checkpoint-manifest.js';
-export { createInitialCheckpoint } from './initial-checkpoint.js';
 export { type Execution, type StateSnapshot, type StateSource, TrainEngine } from './engine.js';
 export { environmentDifferences, type TrainEnvironment } from './environment.js';
+export { createInitialCheckpoint } from './initial-checkpoint.js';
 export { type StateRole, type StateTensor, stateTensors } from './manifest.js';
 export type { DomainMetrics, LossMeans, StepMetrics } from './metrics.js';
 export { compileStep, type StepProgram } from './program.js';
