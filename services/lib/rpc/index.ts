@@ -13,5 +13,6 @@ export type {
   MethodDefinition,
   ServiceDefinition,
 } from './method.js';
+export { readSecurity } from './read-security.js';
 export { type RunningServer, type ServerSettings, type Service, service, startServer } from './server.js';
 export { errorFromStatus, statusFromError } from './status.js';

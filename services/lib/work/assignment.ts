@@ -62,7 +62,8 @@ export async function claimWork<R extends WorkRecord>(options: ClaimOptions<R>):
     if (record.attempt !== attempt)
       return { kind: 'lost', why: `attempt ${attempt} at ${key} was followed by attempt ${record.attempt}` };
     if (record.state === WorkState.WITHDRAWN) return { kind: 'lost', why: `${key} was withdrawn` };
-    if (record.state === WorkState.FAILED) return { kind: 'lost', why: `attempt ${attempt} at ${key} has failed` };
+    if (record.state === WorkState.FAILED)
+      return { kind: 'lost', why: `attempt ${attempt} at ${key} has failed` };
     if (record.state === WorkState.RUNNING && record.worker !== worker)
       return { kind: 'lost', why: `attempt ${attempt} at ${key} is in the hands of ${record.worker}` };
     const mine: R = { ...record, state: WorkState.RUNNING, worker };
@@ -76,7 +77,11 @@ export async function claimWork<R extends WorkRecord>(options: ClaimOptions<R>):
   }
 }
 
-function hold<R extends WorkRecord>(options: ClaimOptions<R>, first: R, firstRevision: number): Assignment<R> {
+function hold<R extends WorkRecord>(
+  options: ClaimOptions<R>,
+  first: R,
+  firstRevision: number,
+): Assignment<R> {
   const { store, key, codec } = options;
   let record = first;
   let revision = firstRevision;

@@ -1,4 +1,5 @@
 // Work that survives a crash: assignments fenced by compare-and-set on one record, queue items, and the events told of them.
 export { type Assignment, type Claim, claimWork, type RecordCodec, type WorkRecord } from './assignment.js';
+export { doWork, type WorkOptions } from './do-work.js';
 export { consumeWork, enqueueWork, workQueues } from './queue.js';
-export { type EventKind, decodeRunEvent, publishRunEvent, runEventSubject } from './run-events.js';
+export { decodeRunEvent, type EventKind, publishRunEvent, runEventSubject } from './run-events.js';

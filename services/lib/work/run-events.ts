@@ -58,8 +58,12 @@ export function decodeRunEvent(message: BusMessage): RunEvent | undefined {
     const event = RunEvent.decode(message.data);
     return event.formatVersion === formatVersion && event.kind ? event : undefined;
   } catch (error) {
-    throw new DdkError('invalid_argument', `The message ${message.id} on ${message.subject} is no event of a run.`, {
-      cause: error,
-    });
+    throw new DdkError(
+      'invalid_argument',
+      `The message ${message.id} on ${message.subject} is no event of a run.`,
+      {
+        cause: error,
+      },
+    );
   }
 }

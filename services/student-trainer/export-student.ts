@@ -1,0 +1,101 @@
+// The student of a run as files to take away, made from its last checkpoint.
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { failpoint } from '#base';
+import { exportModel, openWeights } from '#model';
+import { WorkKind } from '#proto/ddk/v1/events';
+import { type ExportFile, ExportManifest, ExportRecord, WorkState } from '#proto/ddk/v1/types';
+import type { Store } from '#store';
+import { spans, withSpan } from '#telemetry';
+import type { TokenizerContent } from '#tokenizer';
+import { readCheckpoint } from '#train';
+import { type Assignment, doWork, publishRunEvent } from '#work';
+import { source, type TrainerParts } from './parts.js';
+import { type RunPlan, readPlan } from './run-plan.js';
+
+/** Tokenizers of large vocabularies have tens of megabytes. */
+const maxTokenizerBytes = 1 << 28;
+const maxManifestBytes = 1 << 20;
+
+export interface Exported {
+  readonly exportDigest: string;
+  readonly manifest: ExportManifest;
+}
+
+/** Exports for the attempt named; see `doWork` for how it ends. */
+export async function exportStudent(
+  { runId, attempt }: { readonly runId: string; readonly attempt: number },
+  parts: TrainerParts,
+): Promise<Exported> {
+  const { store, worker } = parts;
+  const record = await doWork<ExportRecord>({
+    store,
+    key: `runs/${runId}/export`,
+    codec: ExportRecord,
+    attempt,
+    worker,
+    signal: parts.stopping,
+    body: (assignment) =>
+      withSpan(spans.exportModel, { 'ddk.run': runId, 'ddk.attempt': attempt }, async () => {
+        const manifest = await exportFiles(store, await readPlan(store, runId), assignment);
+        const { digest } = await store.artifacts.put(ExportManifest.encode(manifest).finish());
+        await assignment.commit({ exportDigest: digest, state: WorkState.COMPLETE });
+      }),
+    tell: (done) => announce(parts, done),
+  });
+  const bytes = await store.artifacts.bytes(record.exportDigest, { maxBytes: maxManifestBytes });
+  return { exportDigest: record.exportDigest, manifest: ExportManifest.decode(bytes) };
+}
+
+async function exportFiles(
+  { artifacts }: Store,
+  { config, student }: RunPlan,
+  { record }: Assignment<ExportRecord>,
+): Promise<ExportManifest> {
+  const checkpoint = await readCheckpoint(record.checkpointDigest, artifacts);
+  const weights = await openWeights(await artifacts.localPath(checkpoint.weights.digest));
+  const scratch = await mkdtemp(path.join(tmpdir(), 'ddk-export-'));
+  try {
+    const folder = path.join(scratch, 'student');
+    await exportModel({ folder, config, weights, tokenizer: await readTokenizer(artifacts, student) });
+    failpoint('trainer.exporting');
+    const files: ExportFile[] = [];
+    for (const name of (await readdir(folder)).sort()) {
+      const { digest, bytes } = await artifacts.putFile(path.join(folder, name));
+      files.push({ name, digest, bytes: BigInt(bytes) });
+    }
+    const { weightsDigest, step } = checkpoint;
+    return { checkpointDigest: record.checkpointDigest, weightsDigest, step, files };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function readTokenizer(
+  artifacts: Store['artifacts'],
+  { tokenizerDigest, tokenizerConfigDigest }: RunPlan['student'],
+): Promise<TokenizerContent> {
+  const read = async (digest: string): Promise<unknown> =>
+    JSON.parse(
+      Buffer.from(await artifacts.bytes(digest, { maxBytes: maxTokenizerBytes })).toString('utf8'),
+    );
+  return {
+    json: await read(tokenizerDigest),
+    config: tokenizerConfigDigest === '' ? undefined : await read(tokenizerConfigDigest),
+    where: `the student's tokenizer (${tokenizerDigest})`,
+  };
+}
+
+async function announce({ bus, clock }: TrainerParts, record: ExportRecord): Promise<void> {
+  if (!bus) return;
+  const { runId, attempt, exportDigest, failure: reason, failureRetryable } = record;
+  const kind =
+    record.state === WorkState.COMPLETE
+      ? ({ $case: 'exportFinished', value: { attempt, exportDigest } } as const)
+      : ({
+          $case: 'workFailed',
+          value: { work: WorkKind.EXPORT, interval: 0, attempt, reason, retryable: failureRetryable },
+        } as const);
+  await publishRunEvent(bus, source, runId, kind, clock);
+}

@@ -1,0 +1,89 @@
+// The trainer's RPCs, one function each.
+import { DdkError } from '#base';
+import type {
+  StudentTrainerServiceService,
+  TrainIntervalRequest,
+  TrainIntervalResponse,
+} from '#proto/ddk/v1/student_trainer';
+import { Provider } from '#proto/ddk/v1/types';
+import type { CallContext, Implementation } from '#rpc';
+import type { Runtime, Provider as RuntimeProvider } from '#runtime';
+import { exportStudent } from './export-student.js';
+import { trainInterval } from './interval-trainer.js';
+import { Mailbox } from './mailbox.js';
+import type { TrainerParts } from './parts.js';
+
+export interface HandlerParts {
+  readonly parts: TrainerParts;
+  /** Calls `body` when the work before it has ended. */
+  readonly inTurn: <T>(body: () => Promise<T>) => Promise<T>;
+  readonly describe: {
+    readonly provider: RuntimeProvider;
+    readonly why: string;
+    readonly threads: number;
+    readonly runtime: Runtime;
+  };
+}
+
+export function trainerHandlers({
+  parts,
+  inTurn,
+  describe,
+}: HandlerParts): Implementation<typeof StudentTrainerServiceService> {
+  return {
+    async describeStudent() {
+      const loaded = parts.engines.loaded;
+      return {
+        provider: describe.provider === 'cuda' ? Provider.CUDA : Provider.CPU,
+        providerReason: describe.why,
+        runtimeVersion: describe.runtime.version,
+        threads: describe.threads,
+        runId: loaded?.runId ?? '',
+        checkpointDigest: loaded?.checkpointDigest ?? '',
+        parameters: BigInt(loaded?.parameters ?? 0),
+        stateBytes: BigInt(loaded?.stateBytes ?? 0),
+      };
+    },
+
+    trainInterval: (request, context) => train(request, context),
+
+    async getProgress({ runId }) {
+      const progress = parts.board.get(runId);
+      if (!progress)
+        throw new DdkError('not_found', `This trainer has not worked on run "${runId}" since it started.`);
+      return progress;
+    },
+
+    async exportStudent(request) {
+      required(request.runId);
+      const record = await inTurn(() => exportStudent(request, parts));
+      return { manifest: record.manifest, exportDigest: record.exportDigest };
+    },
+  };
+
+  async function* train(
+    request: TrainIntervalRequest,
+    context: CallContext,
+  ): AsyncGenerator<TrainIntervalResponse> {
+    required(request.runId);
+    const mailbox = new Mailbox<TrainIntervalResponse>();
+    const work = inTurn(() =>
+      trainInterval(request, parts, (event) => mailbox.put({ event }), context.signal),
+    ).then(
+      (finished) => {
+        mailbox.put({ event: { $case: 'finished', value: finished } });
+        mailbox.end();
+      },
+      (error: unknown) => mailbox.end(error),
+    );
+    yield* mailbox;
+    await work;
+  }
+}
+
+function required(runId: string): void {
+  if (runId === '')
+    throw new DdkError('invalid_argument', 'run_id is empty; give the id of a run.', {
+      violations: [{ field: 'run_id', description: 'must not be empty' }],
+    });
+}

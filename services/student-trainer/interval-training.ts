@@ -1,0 +1,276 @@
+// One attempt at one interval: steps from the last commit to the interval's end, and the commits between.
+import { DdkError, failpoint } from '#base';
+import { type Corpus, type Cursors, initialCursors, openCorpus } from '#corpus';
+import { learningRate } from '#nn';
+import type { CheckpointCommitted } from '#proto/ddk/v1/student_trainer';
+import { type IntervalRecord, type StepMetrics, StepMetricsLog, WorkState } from '#proto/ddk/v1/types';
+import type { Targets } from '#teacher';
+import { metrics, spans, withSpan } from '#telemetry';
+import {
+  type CheckpointManifest,
+  type StepMetrics as EngineMetrics,
+  saveCheckpoint,
+  type TrainEngine,
+  type TrainRow,
+} from '#train';
+import { type Assignment, publishRunEvent } from '#work';
+import { source, type TrainerParts } from './parts.js';
+import { limiter } from './progress.js';
+import { type RunPlan, readPlan, schedule, stepSpec } from './run-plan.js';
+import { type FeedOptions, type PreparedStep, stepFeed } from './step-feed.js';
+
+export type TrainEvent =
+  | { readonly $case: 'step'; readonly value: StepMetrics }
+  | { readonly $case: 'checkpoint'; readonly value: CheckpointCommitted };
+
+export interface IntervalWork {
+  readonly runId: string;
+  readonly interval: number;
+  readonly attempt: number;
+}
+
+/** Steps whose targets are fetched ahead of the one being trained. */
+const ahead = 3;
+const progressEveryMs = 200;
+/** A metrics log of one interval. */
+const maxLogBytes = 1 << 28;
+
+export class IntervalTraining {
+  readonly #work: IntervalWork;
+  readonly #assignment: Assignment<IntervalRecord>;
+  readonly #parts: TrainerParts;
+  readonly #tell: (event: TrainEvent) => void;
+  readonly #log: StepMetrics[] = [];
+  /** Windows of this interval, by domain. */
+  readonly #drawn: number[] = [];
+  #lastCommitMs: number;
+
+  constructor(
+    work: IntervalWork,
+    assignment: Assignment<IntervalRecord>,
+    parts: TrainerParts,
+    tell: (event: TrainEvent) => void,
+  ) {
+    this.#work = work;
+    this.#assignment = assignment;
+    this.#parts = parts;
+    this.#tell = tell;
+    this.#lastCommitMs = parts.clock.monotonicMs();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { store, engines, board, logger } = this.#parts;
+    const { record } = this.#assignment;
+    const plan = await readPlan(store, this.#work.runId);
+    const corpus = await openCorpus(plan.spec.corpusDigest, store.artifacts);
+    try {
+      const base = record.checkpointDigest || record.baseCheckpointDigest;
+      const program = stepSpec(plan, corpus.manifest.sequenceLength);
+      const { engine, manifest } = await engines.at(this.#work.runId, program, base);
+      await this.#readLog(record);
+      this.#drawn.push(...corpus.manifest.domains.map((_, d) => Number(record.windowsDrawn[d] ?? 0n)));
+      board.begin(this.#work.runId, { ...this.#work, endStep: record.endStep });
+      logger.info({ ...this.#work, from: record.step, to: record.endStep, base }, 'training');
+      const cursors = cursorsOf(manifest, plan, corpus);
+      await this.#withTargets(plan, corpus, (fetchTargets) =>
+        this.#steps({ plan, corpus, engine, cursors, fetchTargets, signal }),
+      );
+    } finally {
+      await corpus.close();
+    }
+  }
+
+  /** Calls `body` with a way to the teacher's targets, or to none where gamma is 0. */
+  async #withTargets(
+    plan: RunPlan,
+    corpus: Corpus,
+    body: (fetch: FeedOptions<Targets | undefined>['fetchTargets']) => Promise<void>,
+  ): Promise<void> {
+    const { encoding, spec } = plan;
+    if (!encoding) return body(async () => undefined);
+    const teacher = await this.#parts.connectTeacher(spec.teacherFingerprint);
+    try {
+      const temperature = spec.objective?.temperature ?? 1;
+      const source = await teacher.targets({ encoding, temperature, length: corpus.manifest.sequenceLength });
+      try {
+        await body((windows, signal) =>
+          withSpan(spans.fetchTargets, { 'ddk.run': this.#work.runId }, () => source.fetch(windows, signal)),
+        );
+      } finally {
+        source.close();
+      }
+    } finally {
+      teacher.close();
+    }
+  }
+
+  async #steps(options: {
+    readonly plan: RunPlan;
+    readonly corpus: Corpus;
+    readonly engine: TrainEngine;
+    readonly cursors: Cursors;
+    readonly fetchTargets: FeedOptions<Targets | undefined>['fetchTargets'];
+    readonly signal: AbortSignal;
+  }): Promise<void> {
+    const { plan, corpus, engine, cursors, fetchTargets, signal } = options;
+    const { record } = this.#assignment;
+    const { training } = plan.spec;
+    const feed = stepFeed<Targets | undefined>({
+      corpus,
+      seed: training?.seed ?? 0,
+      weights: record.weights,
+      batchSize: training?.batchSize ?? 0,
+      from: record.step + 1,
+      to: record.endStep,
+      cursors,
+      ahead,
+      fetchTargets,
+      signal,
+    });
+    const rates = schedule(plan);
+    const due = limiter(progressEveryMs, () => this.#parts.clock.monotonicMs());
+    const commitEveryMs = (training?.checkpointSeconds || Number.POSITIVE_INFINITY) * 1000;
+    for (;;) {
+      const waitedFromMs = this.#parts.clock.monotonicMs();
+      const next = await feed.next();
+      if (next.done) return;
+      const prepared = next.value;
+      const waitMs = this.#parts.clock.monotonicMs() - waitedFromMs;
+      const attributes = { 'ddk.run': this.#work.runId, 'ddk.step': prepared.step };
+      const done = await withSpan(spans.trainStep, attributes, () =>
+        engine.step(rowsOf(prepared), learningRate(rates, prepared.step), { signal }),
+      );
+      for (const domain of prepared.domains) this.#drawn[domain] = (this.#drawn[domain] ?? 0) + 1;
+      this.#record(stepMetrics(prepared.step, done, plan.encoding ? waitMs : 0), corpus, due);
+      const isLast = prepared.step === record.endStep;
+      const isDue = this.#parts.clock.monotonicMs() - this.#lastCommitMs >= commitEveryMs;
+      const isStopping = this.#parts.stopping.aborted;
+      if (isLast || isDue || isStopping) await this.#commit(engine, plan, prepared.cursors, isLast);
+      if (isStopping && !isLast) {
+        await feed.return(undefined);
+        throw new DdkError(
+          'aborted',
+          'The trainer is stopping; another attempt continues from the commit just made.',
+        );
+      }
+    }
+  }
+
+  #record(step: StepMetrics, corpus: Corpus, due: () => boolean): void {
+    const { board, bus, clock } = this.#parts;
+    const { record } = this.#assignment;
+    this.#log.push(step);
+    board.step(this.#work.runId, step);
+    this.#tell({ $case: 'step', value: step });
+    const seconds = (step.durationMs + step.teacherWaitMs) / 1000;
+    metrics.trainStepDuration.record(seconds, {});
+    metrics.trainLoss.record(step.loss, {});
+    metrics.trainCrossEntropy.record(step.crossEntropy, {});
+    metrics.trainDivergence.record(step.kl, {});
+    metrics.trainGradientNorm.record(step.gradientNorm, {});
+    metrics.trainTokenRate.record(Number(step.tokens) / seconds, {});
+    metrics.intervalProgress.record((step.step - record.firstStep) / (record.endStep - record.firstStep), {});
+    for (const d of step.domains)
+      metrics.trainTokens.add(Number(d.tokens), { domain: corpus.manifest.domains[d.domainId]?.name ?? '' });
+    if (!bus || !(due() || step.step === record.endStep)) return;
+    const value = { interval: this.#work.interval, progress: { $case: 'step', value: step } } as const;
+    publishRunEvent(bus, source, this.#work.runId, { $case: 'progress', value }, clock).catch(
+      (error: unknown) => {
+        // Progress is told as it is; one that is missed is followed by the next.
+        this.#parts.logger.debug({ err: error }, 'progress was not told');
+      },
+    );
+  }
+
+  async #commit(engine: TrainEngine, plan: RunPlan, cursors: Cursors, complete: boolean): Promise<void> {
+    const { store, engines, clock } = this.#parts;
+    const { record } = this.#assignment;
+    const step = this.#log.at(-1)?.step ?? record.step;
+    const startedMs = clock.monotonicMs();
+    await withSpan(spans.commitCheckpoint, { 'ddk.run': this.#work.runId, 'ddk.step': step }, async () => {
+      failpoint('trainer.before_durable');
+      const metricsLog = await store.artifacts.put(StepMetricsLog.encode({ steps: this.#log }).finish());
+      const saved = await saveCheckpoint(engine, store.artifacts, {
+        cursors: { corpusDigest: plan.spec.corpusDigest, drawn: cursors.drawn },
+        mixtureVersion: this.#work.interval,
+        metrics: { digest: metricsLog.digest },
+      });
+      failpoint('trainer.before_commit');
+      await this.#assignment.commit({
+        step,
+        checkpointDigest: saved.digest,
+        metricsDigest: metricsLog.digest,
+        windowsDrawn: this.#drawn.map(BigInt),
+        ...(complete ? { state: WorkState.COMPLETE } : {}),
+      });
+      failpoint('trainer.after_commit');
+      engines.committed(saved.digest);
+      this.#tell({ $case: 'checkpoint', value: { step, checkpointDigest: saved.digest } });
+    });
+    this.#lastCommitMs = clock.monotonicMs();
+    metrics.trainCommitDuration.record((this.#lastCommitMs - startedMs) / 1000, {});
+  }
+
+  /** The steps of this interval that earlier attempts committed. */
+  async #readLog({ metricsDigest }: IntervalRecord): Promise<void> {
+    if (metricsDigest === '') return;
+    const bytes = await this.#parts.store.artifacts.bytes(metricsDigest, { maxBytes: maxLogBytes });
+    this.#log.push(...StepMetricsLog.decode(bytes).steps);
+  }
+}
+
+function rowsOf({ windows, domains, targets }: PreparedStep<Targets | undefined>): TrainRow[] {
+  return windows.map((window, row) => ({
+    domain: domains[row] ?? 0,
+    ids: window.ids,
+    mask: window.mask,
+    ...(targets ? { targets: targetsOfRow(targets, row, windows.length) } : {}),
+  }));
+}
+
+/** The positions of one of `rows` equal rows; views, not copies. */
+function targetsOfRow(targets: Targets, row: number, rows: number): Targets {
+  const positions = targets.positions / rows;
+  const part = <A extends Int32Array | Float32Array>(all: A): A => {
+    const length = all.length / rows;
+    return all.subarray(row * length, (row + 1) * length) as A;
+  };
+  return targets.kind === 'top_k'
+    ? { ...targets, positions, ids: part(targets.ids), logProbs: part(targets.logProbs) }
+    : { ...targets, positions, logProbs: part(targets.logProbs) };
+}
+
+/** `step` is the run's; the engine's own counts on through forks. */
+function stepMetrics(step: number, done: EngineMetrics, teacherWaitMs: number): StepMetrics {
+  return {
+    step,
+    loss: done.loss,
+    crossEntropy: done.ce,
+    kl: done.kl,
+    gradientNorm: done.gradientNorm,
+    learningRate: done.learningRate,
+    tokens: BigInt(done.tokens),
+    durationMs: done.durationMs,
+    teacherWaitMs,
+    domains: done.domains.map((d) => ({
+      domainId: d.domain,
+      crossEntropy: d.ce,
+      kl: d.kl,
+      tokens: BigInt(d.tokens),
+    })),
+  };
+}
+
+/** Where the sampler stands: as the checkpoint says, or at the start where it was made on another corpus or none. */
+function cursorsOf(manifest: CheckpointManifest, plan: RunPlan, corpus: Corpus): Cursors {
+  const domains = corpus.manifest.domains.length;
+  const kept = manifest.cursors as { corpusDigest?: unknown; drawn?: unknown } | null;
+  if (kept === null || kept.corpusDigest !== plan.spec.corpusDigest) return initialCursors(domains);
+  const { drawn } = kept;
+  if (!Array.isArray(drawn) || drawn.length !== domains)
+    throw new DdkError(
+      'data_loss',
+      `The checkpoint's cursors do not fit the ${domains} domains of its corpus.`,
+    );
+  return { drawn: drawn as number[] };
+}
