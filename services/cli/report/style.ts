@@ -38,7 +38,7 @@ tbody th,tfoot th{font-weight:500;overflow-wrap:anywhere;min-width:8em}
 tfoot th,tfoot td{border-bottom:0;font-weight:600}
 tbody:last-child tr:last-child>*{border-bottom:0}
 .number{text-align:right;white-space:nowrap}
-thead .number{white-space:normal;overflow-wrap:anywhere}
+thead .number{white-space:normal;overflow-wrap:break-word;max-width:14em}
 .gap{white-space:nowrap;min-width:170px}
 .bar{display:inline-block;height:9px;border-radius:2px;background:var(--accent);opacity:.75;margin-right:8px;vertical-align:1px}
 .pairs{font-size:14px}

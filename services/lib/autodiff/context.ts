@@ -10,6 +10,8 @@ export interface RuleInput {
   /** By output; null where nothing flows back. */
   readonly gradients: readonly (Value | null)[];
   readonly needs: readonly boolean[];
+  /** Whether somebody asked for the gradient of this very value. */
+  readonly isTarget: (value: Value) => boolean;
   /** Ends the walk with an error that names the operator and the path to it. */
   readonly refuse: (why: string) => never;
 }
@@ -23,6 +25,7 @@ export class RuleContext {
   readonly gradients: readonly (Value | null)[];
   /** Which inputs want a gradient. */
   readonly needs: readonly boolean[];
+  readonly isTarget: (value: Value) => boolean;
   readonly refuse: (why: string) => never;
   readonly #shared = new Map<string, unknown>();
 
@@ -31,6 +34,7 @@ export class RuleContext {
     this.node = input.node;
     this.gradients = input.gradients;
     this.needs = input.needs;
+    this.isTarget = input.isTarget;
     this.refuse = input.refuse;
   }
 

@@ -25,7 +25,7 @@ export interface GradientOptions {
 }
 
 /**
- * One gradient for each of `wrt`, of its shape and type; null where no path leads from it to a seed.
+ * One gradient for each of `wrt`, of its shape and type; null where no path leads from it to a seed, so that it is zero.
  *
  * @throws DdkError invalid_argument for a seed or target that is not floating-point, or a seed of the wrong shape or type
  * @throws DdkError failed_precondition (SHAPE_NOT_STATIC) where a shape on the path is not static
@@ -35,7 +35,7 @@ export function gradients(b: GraphBuilder, options: GradientOptions): (Value | n
   for (const value of options.wrt) requireFloating(value, 'A gradient can be taken with respect to');
   const nodes = [...b.nodes];
   const varying = varyingValues(nodes, options.wrt);
-  const walk = new Walk(b, varying, options.seeds);
+  const walk = new Walk(b, varying, options);
   b.scope('gradient', () => {
     for (const node of nodes.reverse()) walk.visit(node);
   });
@@ -67,11 +67,13 @@ function varyingValues(nodes: readonly Node[], wrt: readonly Value[]): ReadonlyS
 class Walk {
   readonly #builder: GraphBuilder;
   readonly #varying: ReadonlySet<Value>;
+  readonly #targets: ReadonlySet<Value>;
   readonly #received = new Map<Value, Value>();
   /** The node through which a value first received a gradient. */
   readonly #consumers = new Map<Value, Node>();
 
-  constructor(builder: GraphBuilder, varying: ReadonlySet<Value>, seeds: readonly Seed[]) {
+  constructor(builder: GraphBuilder, varying: ReadonlySet<Value>, { seeds, wrt }: GradientOptions) {
+    this.#targets = new Set(wrt);
     this.#builder = builder;
     this.#varying = varying;
     for (const seed of seeds) this.#plant(seed);
@@ -99,7 +101,8 @@ class Walk {
     const other = gradients.findIndex((gradient, index) => index > 0 && gradient !== null);
     if (other > 0 && !rule.allOutputs)
       refuse(`its rule covers the first output only, and output ${other} is used`);
-    const context = new RuleContext({ builder: this.#builder, node, gradients, needs, refuse });
+    const isTarget = (value: Value) => this.#targets.has(value);
+    const context = new RuleContext({ builder: this.#builder, node, gradients, needs, isTarget, refuse });
     for (const [index, input] of node.inputs.entries()) {
       if (input === null || !needs[index]) continue;
       this.#receive(node, input, rule, contributionOf(rule, context, index));

@@ -1,6 +1,8 @@
 // Rules of operators that work element by element, against differences.
+import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { GraphBuilder, Value } from '#onnx';
+import { gradients } from '#autodiff';
+import { GraphBuilder, type Value } from '#onnx';
 import { broadcasts } from '../../support/broadcasts.js';
 import {
   apart,
@@ -109,6 +111,42 @@ describe('operators that use one value twice', () => {
   test('x * x', () => checkGradients({ operands: [normal(3)], build: (b, x) => b.mul(x!, x!) }));
   test('x / x', () => checkGradients({ operands: [positive(3)], build: (b, x) => b.div(x!, x!) }));
   test('x ^ x', () => checkGradients({ operands: [positive(3)], build: (b, x) => b.pow(x!, x!) }));
+});
+
+describe('SiLU', () => {
+  test('z * sigmoid(z), either way round', async () => {
+    await checkGradients({ operands: [normal(2, 3)], build: (b, z) => b.mul(z!, b.sigmoid(z!)) });
+    await checkGradients({ operands: [normal(2, 3)], build: (b, z) => b.mul(b.sigmoid(z!), z!) });
+  });
+  test('whose sigmoid is used elsewhere too', () =>
+    checkGradients({
+      operands: [normal(2, 3)],
+      build: (b, z) => {
+        const gate = b.sigmoid(z!);
+        return [b.mul(z!, gate), b.exp(gate)];
+      },
+    }));
+  test('takes four passes', () => {
+    const b = new GraphBuilder('silu');
+    const z = b.input('z', 'float32', [3]);
+    const y = b.mul(z, b.sigmoid(z));
+    gradients(b, { seeds: [{ value: y, gradient: b.input('g', 'float32', [3]) }], wrt: [z] });
+    assert.deepEqual(
+      b.nodes.slice(2).map((node) => node.op),
+      ['Sub', 'Mul', 'Add', 'Mul'],
+    );
+  });
+  test('whose sigmoid is a target itself', () => {
+    const b = new GraphBuilder('silu');
+    const z = b.input('z', 'float32', [3]);
+    const gate = b.sigmoid(z);
+    const y = b.mul(z, gate);
+    const [toGate] = gradients(b, {
+      seeds: [{ value: y, gradient: b.input('g', 'float32', [3]) }],
+      wrt: [gate, z],
+    });
+    assert.ok(toGate);
+  });
 });
 
 describe('Clip', () => {

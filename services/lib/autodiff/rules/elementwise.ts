@@ -14,7 +14,7 @@ export const elementwiseRules = elementwise({
   Neg: [({ e, g }) => e.neg(g)], // -1
   Add: [({ g }) => g, ({ g }) => g], // 1, 1
   Sub: [({ g }) => g, negated], // 1, -1
-  Mul: [productLeft, productRight], // w, x
+  Mul: [productLeft, productRight], // w, x, or both at once for x sigmoid(x)
   Div: [quotientTop, quotientBottom], // 1/w, -y/w
   Pow: [powerBase, powerExponent], // w x^(w-1), y log x
   Sqrt: [({ e, g, y }) => e.div(e.mul(g, 0.5), y)], // 1/(2y)
@@ -41,11 +41,26 @@ function negated(c: RuleContext): Contribution {
 
 function productLeft(c: RuleContext): Contribution {
   const { e, g, x, w } = c;
-  return x === w ? e.mul(e.mul(g, 2), x) : e.mul(g, w); // d(x x) = 2x
+  if (x === w) return e.mul(e.mul(g, 2), x); // d(x x) = 2x
+  if (gates(c, w, x)) return gated(c, w);
+  return gates(c, x, w) ? null : e.mul(g, w);
 }
 
-function productRight({ e, g, x, w }: RuleContext): Contribution {
-  return x === w ? null : e.mul(g, x);
+function productRight(c: RuleContext): Contribution {
+  const { e, g, x, w } = c;
+  if (x === w || gates(c, w, x)) return null;
+  return gates(c, x, w) ? gated(c, x) : e.mul(g, x);
+}
+
+/** Whether `gate` is the sigmoid of `value`, so that their product is SiLU(value) and the gate need not be visited. */
+function gates(c: RuleContext, gate: Value, value: Value): boolean {
+  const { producer } = gate;
+  return producer?.op === 'Sigmoid' && producer.inputs[0] === value && !c.isTarget(gate);
+}
+
+/** d(z s(z)) = s + z s (1-s) = s + y (1-s): four passes, where the product and the sigmoid on their own take six. */
+function gated({ e, g, y }: RuleContext, gate: Value): Value {
+  return e.mul(g, e.add(gate, e.mul(y, e.sub(1, gate))));
 }
 
 function quotientTop(c: RuleContext): Value {
