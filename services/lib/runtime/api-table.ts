@@ -13,6 +13,7 @@ export const memberTable = {
   Run: [9, 'S:ppppzpzp'],
   CreateSessionOptions: [10, 'S:p'],
   EnableProfiling: [14, 'S:ps'],
+  DisableMemPattern: [17, 'S:p'],
   SetSessionLogSeverityLevel: [22, 'S:pi'],
   SetSessionGraphOptimizationLevel: [23, 'S:pi'],
   SetIntraOpNumThreads: [24, 'S:pi'],

@@ -94,6 +94,7 @@ function bindingOptions(options: SessionOptions): InferenceSession.SessionOption
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: options.optimisation ?? 'all',
+    enableMemPattern: options.memoryPattern ?? true,
     logSeverityLevel: 4,
     extra: nested(configEntries(options)),
   };

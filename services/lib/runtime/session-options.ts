@@ -35,6 +35,7 @@ function configure(handle: bigint, options: SessionOptions): void {
   call('SetSessionGraphOptimizationLevel', handle, levels[options.optimisation ?? 'all']);
   call('SetIntraOpNumThreads', handle, options.threads);
   call('SetInterOpNumThreads', handle, 1);
+  if (options.memoryPattern === false) call('DisableMemPattern', handle);
   for (const [key, value] of Object.entries(configEntries(options))) {
     call('AddSessionConfigEntry', handle, key, value);
   }

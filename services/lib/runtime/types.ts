@@ -29,6 +29,11 @@ export interface SessionOptions {
   readonly externalDataFolder?: string;
   /** Writes a trace of every operator to `<prefix>_<time>.json`; see {@link Session.endProfiling}. */
   readonly profilePrefix?: string;
+  /**
+   * Whether runs after the first lay all intermediate values out in one block, default true. The block comes on top of
+   * what the first run took, so a session that is short of memory does without.
+   */
+  readonly memoryPattern?: boolean;
   /** Upper bound of the CUDA memory arena, default none. */
   readonly gpuMemoryLimitBytes?: number;
 }

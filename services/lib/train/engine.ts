@@ -54,7 +54,11 @@ export class TrainEngine {
   }): Promise<TrainEngine> {
     const { runtime, spec, execution } = options;
     const program = compileStep(spec);
-    const session = await runtime.createSession(program.bytes, execution);
+    const session = await runtime.createSession(program.bytes, {
+      // Its block would hold a second copy of the gradients.
+      memoryPattern: false,
+      ...execution,
+    });
     if (!isResident(session)) {
       await session.close();
       throw new DdkError('failed_precondition', `training needs the c-api runtime, not the ${runtime.kind}`);
