@@ -4,10 +4,11 @@ import type { Bus } from '#bus';
 import { WorkItem, WorkKind } from '#proto/ddk/v1/events';
 import { extractContext, injectContext, withContext } from '#telemetry';
 
+/** A queue's name may hold no dots; its messages' subjects are `ddk.work.train` and so on. */
 export const workQueues = {
-  train: 'ddk.work.train',
-  evaluate: 'ddk.work.evaluate',
-  export: 'ddk.work.export',
+  train: 'ddk-work-train',
+  evaluate: 'ddk-work-evaluate',
+  export: 'ddk-work-export',
 } as const;
 
 type Work = keyof typeof workQueues;
@@ -29,7 +30,7 @@ export async function enqueueWork(bus: Bus, work: Work, item: Omit<WorkItem, 'ki
   const headers: Record<string, string> = {};
   injectContext(headers);
   const id = `${work}/${item.runId}/${item.interval}/${item.attempt}`;
-  await bus.enqueue(workQueues[work], { subject: workQueues[work], id, headers, data });
+  await bus.enqueue(workQueues[work], { subject: `ddk.work.${work}`, id, headers, data });
 }
 
 /**
