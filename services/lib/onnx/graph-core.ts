@@ -87,28 +87,21 @@ export class GraphCore {
 
   /** A tensor in the model file. Equal contents give the same value, unless named. */
   constant(data: TensorData, name?: string): Value {
+    if (name !== undefined) return this.#constant(data, this.#claim(name, 'initializer'));
     const key = contentKey(data);
-    const known = name === undefined ? this.#constants.get(key) : undefined;
+    const known = this.#constants.get(key);
     if (known !== undefined) return known;
-    if (name !== undefined) this.#names.claim(name, 'initializer');
-    const value = this.#adopt(
-      new Value({
-        name: name ?? this.#names.fresh('const'),
-        dtype: data.dtype,
-        shape: data.shape,
-        constant: data,
-      }),
-    );
-    this.#initializers.set(value, data);
-    if (name === undefined) this.#constants.set(key, value);
+    const value = this.#constant(data, this.#names.fresh('const'));
+    this.#constants.set(key, value);
     return value;
   }
 
   /** A weight whose bytes lie in another file. */
   initializer(name: string, dtype: DType, shape: readonly number[], where: ExternalData): Value {
     elementCount(shape);
-    this.#names.claim(name, 'initializer');
-    const value = this.#adopt(new Value({ name, dtype, shape: [...shape] }));
+    const value = this.#adopt(
+      new Value({ name: this.#claim(name, 'initializer'), dtype, shape: [...shape] }),
+    );
     this.#initializers.set(value, where);
     return value;
   }
@@ -217,8 +210,18 @@ export class GraphCore {
   /** A body's inputs and outputs go by position, so their names only have to be unique and readable. */
   #reserve(name: string, what: string): string {
     if (this.#parent !== undefined) return this.#names.fresh(`${this.name}/${name}`);
+    return this.#claim(name, what);
+  }
+
+  #claim(name: string, what: string): string {
     this.#names.claim(name, what);
     return name;
+  }
+
+  #constant(data: TensorData, name: string): Value {
+    const value = this.#adopt(new Value({ name, dtype: data.dtype, shape: data.shape, constant: data }));
+    this.#initializers.set(value, data);
+    return value;
   }
 
   #adopt(value: Value): Value {
