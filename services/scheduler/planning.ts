@@ -58,6 +58,7 @@ function measurements(state: RunState, gaps: readonly DomainGap[]): DomainMeasur
     name: state.domains[i]!.name,
     studentLoss: gap.studentLoss,
     teacherLoss: gap.teacherLoss,
-    trainingTokens: Number(state.domains[i]!.trainTokens),
+    // Text that is too short for a single window is none.
+    trainingTokens: state.domains[i]!.trainWindows === 0n ? 0 : Number(state.domains[i]!.trainTokens),
   }));
 }

@@ -17,7 +17,7 @@ export function requestProblem(state: RunState, request: RunRequest): string | u
         ? `The run has ${endedHow(kind)} and cannot be cancelled.`
         : undefined;
     case 'resume_requested':
-      if (!ended) return undefined;
+      if (!ended) return kind === 'paused' ? undefined : 'The run is not paused.';
       return kind === 'succeeded'
         ? 'The run has succeeded; extend it by some intervals to train on.'
         : `The run has ${endedHow(kind)} and cannot be resumed; fork it from its last checkpoint instead.`;

@@ -1,0 +1,160 @@
+// What a run's spec names must be there and fit together: corpus, student, teacher and the checkpoint it starts from.
+import { DdkError, type Violation } from '#base';
+import { type CorpusManifest, openCorpus } from '#corpus';
+import { validatePolicy } from '#mixture';
+import { parseDecoderConfig } from '#nn';
+import type { DescribeModelResponse } from '#proto/ddk/v1/teacher_scoring';
+import { type Domain, ModelManifest, type RunSpec } from '#proto/ddk/v1/types';
+import type { ArtifactStore } from '#store';
+import { createTokenizer, type Tokenizer } from '#tokenizer';
+import { mixturePolicy } from './mixture-spec.js';
+
+const maxJsonBytes = 256 * 2 ** 20;
+
+interface Student {
+  readonly vocabSize: number;
+  readonly maxPositions: number;
+  readonly tokenizer: Tokenizer;
+}
+
+/** The domains of a run's corpus, as its record keeps them. Throws DdkError not_found or invalid_argument. */
+export async function readDomains(spec: RunSpec, artifacts: ArtifactStore): Promise<Domain[]> {
+  const { domains } = await readCorpus(spec, artifacts);
+  return domains.map(({ id, name, trainTokens, trainWindows, validationSamples }) => ({
+    id,
+    name,
+    trainTokens: BigInt(trainTokens),
+    trainWindows: BigInt(trainWindows),
+    validationSamples,
+  }));
+}
+
+/**
+ * Throws DdkError: not_found for a missing artifact, invalid_argument with field violations for a spec that does not fit
+ * what it names, failed_precondition where teacher, student and corpus do not fit one another.
+ */
+export async function checkInputs(
+  spec: RunSpec,
+  artifacts: ArtifactStore,
+  describeTeacher: () => Promise<DescribeModelResponse>,
+): Promise<void> {
+  await requireArtifact('base_checkpoint_digest', spec.baseCheckpointDigest, artifacts);
+  const corpus = await readCorpus(spec, artifacts);
+  const student = await readStudent(spec, artifacts);
+  const teacher = await describeTeacher();
+  requireFittingSpec(spec, corpus, student, teacher);
+  requireOneTokenizer(spec, corpus, student, teacher);
+}
+
+async function requireArtifact(field: string, digest: string, artifacts: ArtifactStore): Promise<void> {
+  if (await artifacts.has(digest)) return;
+  throw new DdkError(
+    'not_found',
+    `The artifact ${digest} that spec.${field} names is not in the store; upload it first.`,
+    {
+      reason: 'ARTIFACT_MISSING',
+      violations: [{ field: `spec.${field}`, description: 'is not in the store' }],
+    },
+  );
+}
+
+async function readCorpus(spec: RunSpec, artifacts: ArtifactStore): Promise<CorpusManifest> {
+  await requireArtifact('corpus_digest', spec.corpusDigest, artifacts);
+  const corpus = await openCorpus(spec.corpusDigest, artifacts);
+  await corpus.close();
+  return corpus.manifest;
+}
+
+async function readStudent(spec: RunSpec, artifacts: ArtifactStore): Promise<Student> {
+  await requireArtifact('student_digest', spec.studentDigest, artifacts);
+  const manifest = ModelManifest.decode(await artifacts.bytes(spec.studentDigest, { maxBytes: 1 << 20 }));
+  const json = async (digest: string): Promise<unknown> => {
+    await requireArtifact('student_digest', digest, artifacts);
+    const bytes = await artifacts.bytes(digest, { maxBytes: maxJsonBytes });
+    try {
+      return JSON.parse(Buffer.from(bytes).toString('utf8'));
+    } catch (cause) {
+      throw new DdkError(
+        'invalid_argument',
+        `The student's artifact ${digest} is not JSON; upload the student again.`,
+        {
+          cause,
+        },
+      );
+    }
+  };
+  const config = parseDecoderConfig(await json(manifest.configDigest), 'the config.json of the student');
+  const tokenizer = createTokenizer({
+    json: await json(manifest.tokenizerDigest),
+    config: manifest.tokenizerConfigDigest === '' ? undefined : await json(manifest.tokenizerConfigDigest),
+    where: 'the tokenizer.json of the student',
+  });
+  return { vocabSize: config.vocabSize, maxPositions: config.maxPositions, tokenizer };
+}
+
+function requireFittingSpec(
+  spec: RunSpec,
+  corpus: CorpusManifest,
+  student: Student,
+  teacher: DescribeModelResponse,
+): void {
+  validatePolicy(mixturePolicy(spec.mixture), corpus.domains.length);
+  const violations: Violation[] = [];
+  const note = (field: string, description: string) =>
+    violations.push({ field: `spec.${field}`, description });
+  const length = corpus.sequenceLength;
+  if (length > student.maxPositions) {
+    note(
+      'student_digest',
+      `takes windows of ${student.maxPositions} positions, but those of the corpus have ${length}`,
+    );
+  }
+  if (length > teacher.maximumLength) {
+    note(
+      'teacher_fingerprint',
+      `takes windows of ${teacher.maximumLength} positions, but those of the corpus have ${length}`,
+    );
+  }
+  const { kind } = spec.targets ?? {};
+  if (kind?.$case === 'topK' && kind.value.k >= student.vocabSize) {
+    note('targets.top_k.k', `must be below the vocabulary size ${student.vocabSize}, but is ${kind.value.k}`);
+  }
+  if (violations.length === 0) return;
+  const sentence = violations.map(({ field, description }) => `${field} ${description}`).join('; ');
+  throw new DdkError('invalid_argument', `The run cannot be made: ${sentence}.`, { violations });
+}
+
+function requireOneTokenizer(
+  spec: RunSpec,
+  corpus: CorpusManifest,
+  student: Student,
+  teacher: DescribeModelResponse,
+): void {
+  const refuse = (reason: string, message: string): never => {
+    throw new DdkError('failed_precondition', message, { reason });
+  };
+  if (teacher.fingerprint !== spec.teacherFingerprint) {
+    refuse(
+      'TEACHER_CHANGED',
+      `The spec wants the teacher ${spec.teacherFingerprint}, but ${teacher.fingerprint} is being served; start teacher-scoring with the right model.`,
+    );
+  }
+  if (teacher.vocabularySize !== student.vocabSize) {
+    refuse(
+      'VOCABULARIES_DIFFER',
+      `The teacher has a vocabulary of ${teacher.vocabularySize} and the student one of ${student.vocabSize}; they must be equal.`,
+    );
+  }
+  if (teacher.tokenizerFingerprint !== student.tokenizer.fingerprint) {
+    refuse(
+      'TOKENIZERS_DIFFER',
+      'Teacher and student do not have the same tokenizer; use models that share one.',
+    );
+  }
+  if (corpus.tokenizerFingerprint !== student.tokenizer.fingerprint) {
+    refuse(
+      'CORPUS_TOKENIZED_OTHERWISE',
+      "The corpus was not tokenised with the student's tokenizer; build it again.",
+    );
+  }
+}

@@ -1,0 +1,105 @@
+// The RPCs of the scheduler: what came in is checked, then handed to the core.
+import { type Clock, DdkError, type Violation } from '#base';
+import type { Bus } from '#bus';
+import type { SchedulerServiceService } from '#proto/ddk/v1/scheduler';
+import type { DescribeModelResponse } from '#proto/ddk/v1/teacher_scoring';
+import type { Run } from '#proto/ddk/v1/types';
+import type { Implementation } from '#rpc';
+import type { Store } from '#store';
+import { checkInputs } from './check-inputs.js';
+import type { Coordinator } from './coordinator.js';
+import { runOfRequest, storeRun } from './create-run.js';
+import type { RunRequest } from './events.js';
+import { pageOfRuns } from './page.js';
+import { previewMixture } from './preview.js';
+import { messageOf, type RunStore } from './run-store.js';
+import { validateSpec } from './validate-spec.js';
+import { watchRun } from './watch-run.js';
+
+export interface HandlerDependencies {
+  readonly store: Store;
+  readonly runs: RunStore;
+  readonly coordinator: Coordinator;
+  readonly bus: Bus;
+  readonly describeTeacher: (signal: AbortSignal) => Promise<DescribeModelResponse>;
+  readonly clock: Clock;
+}
+
+const longestRequestId = 128;
+const mostIntervalsAtOnce = 10_000;
+
+export function schedulerHandlers(
+  dependencies: HandlerDependencies,
+): Implementation<typeof SchedulerServiceService> {
+  const { store, runs, coordinator, bus, describeTeacher, clock } = dependencies;
+
+  const ask = async (idOrName: string, requests: (atMs: number) => RunRequest[]): Promise<{ run: Run }> => {
+    const { state } = await runs.find(idOrName);
+    return { run: messageOf(await coordinator.request(state.id, requests(clock.now()))) };
+  };
+
+  return {
+    async createRun({ requestId, spec }, { signal }) {
+      if (requestId.length < 1 || requestId.length > longestRequestId) {
+        throw invalid(
+          'request_id',
+          `must have 1 to ${longestRequestId} characters, but has ${requestId.length}`,
+        );
+      }
+      validateSpec(spec);
+      const before = await runOfRequest(store.records, runs, { requestId, spec });
+      if (before) return { run: messageOf(before) };
+      await checkInputs(spec, store.artifacts, () => describeTeacher(signal));
+      const run = await storeRun(store.records, runs, { requestId, spec, atMs: clock.now() });
+      coordinator.hint(run.state.id);
+      return { run: messageOf(run) };
+    },
+
+    async getRun({ run }) {
+      return { run: messageOf(await runs.find(run)) };
+    },
+
+    async listRuns({ pageSize, pageToken }) {
+      const { page, nextPageToken } = pageOfRuns(await runs.list(), pageSize, pageToken);
+      return { runs: page.map(messageOf), nextPageToken };
+    },
+
+    async *watchRun({ run, afterRevision }, { signal }) {
+      yield* watchRun({ runs, bus, run: await runs.find(run), afterRevision, signal });
+    },
+
+    pauseRun({ run }) {
+      return ask(run, (atMs) => [{ kind: 'pause_requested', atMs }]);
+    },
+
+    resumeRun({ run, extendByIntervals }) {
+      if (extendByIntervals > mostIntervalsAtOnce) {
+        throw invalid(
+          'extend_by_intervals',
+          `must be at most ${mostIntervalsAtOnce}, but is ${extendByIntervals}`,
+        );
+      }
+      return ask(run, (atMs) =>
+        extendByIntervals === 0
+          ? [{ kind: 'resume_requested', atMs }]
+          : [
+              { kind: 'extend_requested', intervals: extendByIntervals, atMs },
+              { kind: 'resume_requested', atMs },
+            ],
+      );
+    },
+
+    cancelRun({ run }) {
+      return ask(run, (atMs) => [{ kind: 'cancel_requested', atMs }]);
+    },
+
+    async previewMixture(request) {
+      return previewMixture(request);
+    },
+  };
+}
+
+function invalid(field: string, description: string): DdkError {
+  const violations: Violation[] = [{ field, description }];
+  return new DdkError('invalid_argument', `${field} ${description}.`, { violations });
+}

@@ -1,0 +1,79 @@
+// Workers that are called: a trainer and an evaluator at known addresses. What their streams tell goes on the local bus.
+import { DdkError, type Logger } from '#base';
+import type { Bus } from '#bus';
+import type { DomainEvaluatorServiceService } from '#proto/ddk/v1/domain_evaluator';
+import type { RunProgress } from '#proto/ddk/v1/events';
+import type { StudentTrainerServiceService } from '#proto/ddk/v1/student_trainer';
+import type { Client } from '#rpc';
+import { publishRunEvent } from '#work';
+import type { Workers, WorkItem } from './workers.js';
+
+export interface RpcWorkersOptions {
+  readonly trainer: Client<typeof StudentTrainerServiceService>;
+  readonly evaluator: Client<typeof DomainEvaluatorServiceService>;
+  readonly bus: Bus;
+  readonly logger: Logger;
+  /** The call has ended; with an error where it did not come to its end. The record says what was committed. */
+  readonly onEnd: (item: WorkItem, error: DdkError | undefined) => void;
+}
+
+const source = 'scheduler';
+
+/** One call of each worker at a time; further items wait for their turn. Calls end with this process. */
+export function rpcWorkers(options: RpcWorkersOptions): Workers {
+  const closing = new AbortController();
+  const tails = { trainer: Promise.resolve(), evaluator: Promise.resolve() };
+
+  const call = async (item: WorkItem): Promise<void> => {
+    let failure: DdkError | undefined;
+    try {
+      if (!closing.signal.aborted) await perform(item, options, closing.signal);
+    } catch (error) {
+      failure = DdkError.from(error);
+    }
+    if (closing.signal.aborted) return;
+    const { runId, interval, attempt } = item;
+    if (failure)
+      options.logger.warn({ runId, interval, attempt, err: failure }, `${item.work} call ended early`);
+    options.onEnd(item, failure);
+  };
+
+  return {
+    outliveScheduler: false,
+    async dispatch(item) {
+      const worker = item.work === 'evaluate' ? 'evaluator' : 'trainer';
+      tails[worker] = tails[worker].then(() => call(item));
+    },
+    async close() {
+      closing.abort(new DdkError('cancelled', 'The scheduler is closing.'));
+      await Promise.all(Object.values(tails));
+      options.trainer.close();
+      options.evaluator.close();
+    },
+  };
+}
+
+async function perform(item: WorkItem, options: RpcWorkersOptions, signal: AbortSignal): Promise<void> {
+  const { trainer, evaluator, bus } = options;
+  const { runId, interval, attempt } = item;
+  // A worker that is away is waited for; there is nothing better to do.
+  const how = { signal, waitForReady: true };
+  const tell = (progress: RunProgress['progress']) =>
+    publishRunEvent(bus, source, runId, { $case: 'progress', value: { interval, progress } });
+  switch (item.work) {
+    case 'train':
+      for await (const { event } of trainer.trainInterval({ runId, interval, attempt }, how)) {
+        if (event?.$case === 'step') await tell({ $case: 'step', value: event.value });
+      }
+      return;
+    case 'evaluate': {
+      const work = { $case: 'work', value: { runId, interval, attempt } } as const;
+      for await (const { event } of evaluator.evaluateGaps({ subject: work }, how)) {
+        if (event?.$case === 'progress') await tell({ $case: 'evaluation', value: event.value });
+      }
+      return;
+    }
+    case 'export':
+      await trainer.exportStudent({ runId, attempt }, { ...how, timeoutMs: Number.POSITIVE_INFINITY });
+  }
+}

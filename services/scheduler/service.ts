@@ -1,0 +1,127 @@
+// The scheduler as a service: core, workers and server put together, for a process of its own and for the embedded mode.
+import { type Clock, DdkError, type Logger, systemClock } from '#base';
+import type { Bus } from '#bus';
+import { DomainEvaluatorServiceService } from '#proto/ddk/v1/domain_evaluator';
+import { SchedulerServiceService } from '#proto/ddk/v1/scheduler';
+import { StudentTrainerServiceService } from '#proto/ddk/v1/student_trainer';
+import { TeacherScoringServiceService } from '#proto/ddk/v1/teacher_scoring';
+import { createClient, Health, type RunningServer, service, startServer } from '#rpc';
+import type { Store } from '#store';
+import { decodeRunEvent, publishRunEvent, runEventSubject } from '#work';
+import { readDomains } from './check-inputs.js';
+import type { SchedulerConfig } from './config.js';
+import { Coordinator } from './coordinator.js';
+import { schedulerHandlers } from './handlers.js';
+import { rpcWorkers } from './rpc-workers.js';
+import { RunStore } from './run-store.js';
+import { busWorkers, type Workers } from './workers.js';
+
+export interface SchedulerDependencies {
+  readonly store: Store;
+  /** Carries events, and work where no addresses of workers are configured. Its workers end with this process. */
+  readonly bus: Bus;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** How often every run is looked at whether or not anything was heard of it. Default 2 s. */
+  readonly intervalMs?: number;
+}
+
+/** Starts serving and takes up every run that is not over. */
+export async function startScheduler(
+  config: SchedulerConfig,
+  dependencies: SchedulerDependencies,
+): Promise<RunningServer> {
+  const { store, bus, logger, clock = systemClock, intervalMs } = dependencies;
+  const { security } = config;
+  const runs = new RunStore(store.records, logger);
+  const teacher = await createClient(TeacherScoringServiceService, config.teacherAddress, { security });
+  const workers = await openWorkers(config, dependencies, (runId, attempt, error) =>
+    coordinator.workEnded(runId, attempt, error),
+  );
+  const coordinator: Coordinator = new Coordinator({
+    store,
+    runs,
+    workers,
+    prepare: ({ spec }) => readDomains(spec, store.artifacts),
+    publish: (runId, event) => publishRunEvent(bus, 'scheduler', runId, event, clock),
+    clock,
+    logger,
+    ...(intervalMs === undefined ? {} : { intervalMs }),
+  });
+
+  const health = new Health({ logger });
+  health.add('store', () => store.check());
+  health.add('bus', () => bus.check());
+  const unsubscribe = await bus.subscribe(runEventSubject('*', '>'), (message) => {
+    const event = decodeRunEvent(message);
+    if (event && tellsOfWork(event.kind?.$case)) coordinator.hint(event.runId);
+  });
+  const stop = async (): Promise<void> => {
+    await unsubscribe();
+    await workers.close();
+    await coordinator.close();
+    teacher.close();
+  };
+  try {
+    await coordinator.start();
+    const describeTeacher = (signal: AbortSignal) => teacher.describeModel({}, { signal });
+    const handlers = schedulerHandlers({ store, runs, coordinator, bus, describeTeacher, clock });
+    const server = await startServer({
+      address: config.listen,
+      services: [service(SchedulerServiceService, handlers)],
+      health,
+      logger,
+      security,
+    });
+    return {
+      address: server.address,
+      port: server.port,
+      async drain(graceMs) {
+        await server.drain(graceMs);
+        await stop();
+      },
+      async close() {
+        await server.close();
+        await stop();
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+type OnEnd = (runId: string, attempt: number, error: DdkError | undefined) => void;
+
+async function openWorkers(
+  config: SchedulerConfig,
+  { bus, logger }: SchedulerDependencies,
+  onEnd: OnEnd,
+): Promise<Workers> {
+  const { trainerAddress, evaluatorAddress, security } = config;
+  if (trainerAddress === undefined && evaluatorAddress === undefined) {
+    return busWorkers(bus, { outliveScheduler: false });
+  }
+  if (trainerAddress === undefined || evaluatorAddress === undefined) {
+    throw new DdkError(
+      'invalid_argument',
+      'The addresses of trainer and evaluator are given together or not at all.',
+    );
+  }
+  return rpcWorkers({
+    trainer: await createClient(StudentTrainerServiceService, trainerAddress, { security }),
+    evaluator: await createClient(DomainEvaluatorServiceService, evaluatorAddress, { security }),
+    bus,
+    logger,
+    onEnd: ({ runId, attempt }, error) => onEnd(runId, attempt, error),
+  });
+}
+
+function tellsOfWork(kind: string | undefined): boolean {
+  return (
+    kind === 'gapsMeasured' ||
+    kind === 'intervalTrained' ||
+    kind === 'exportFinished' ||
+    kind === 'workFailed'
+  );
+}
