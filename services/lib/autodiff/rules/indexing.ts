@@ -18,7 +18,7 @@ export const indexingRules = structural({
 /** Adds `updates` at `indices` of what the input has received already. */
 function scatterAdd(c: RuleContext, indices: Value, updates: Value, axis: number): Contribution {
   return into((previous) =>
-    c.e.scatterElements(previous ?? zeros(c.e, c.xShape, c.x.dtype), indices, updates, axis, 'add'),
+    c.e.scatterElements(previous ?? freshZeros(c, c.w), indices, updates, axis, 'add'),
   );
 }
 
@@ -32,6 +32,17 @@ function gathered(c: RuleContext): Contribution {
   if (positions !== undefined) return placeRows(e, rows, axis, positions, xShape[axis]!);
   const column = xShape.map((_, index) => (index === axis ? picked : 1));
   return scatterAdd(c, e.expand(e.reshape(w, column), rowShape), rows, axis);
+}
+
+/**
+ * Zeros of the input's shape that are made when the graph runs. Constant ones would be folded into a tensor as large as
+ * a table of embeddings that the session keeps and copies for every run; these are scattered into in place.
+ */
+function freshZeros(c: RuleContext, indices: Value): Value {
+  const { e } = c;
+  // An index less itself is 0, which no optimiser of graphs takes for a constant.
+  const first = e.slice(e.reshape(indices, [-1]), 0, 0, 1);
+  return e.expand(e.cast(e.sub(first, first), c.x.dtype), c.xShape);
 }
 
 /** The indices, where they are constant and none repeats. */
@@ -62,5 +73,5 @@ function scatterUpdates(c: RuleContext): Contribution {
 function topValues(c: RuleContext): Contribution {
   // The positions of one row differ, so they are set, not added.
   const axis = c.axis(-1, c.xShape.length);
-  return c.e.scatterElements(zeros(c.e, c.xShape, c.x.dtype), c.output(1), c.whole, axis);
+  return c.e.scatterElements(freshZeros(c, c.output(1)), c.output(1), c.whole, axis);
 }
