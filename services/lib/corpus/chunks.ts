@@ -7,6 +7,7 @@ import { DdkError } from '#base';
 import { unreadable } from './sources.js';
 
 const chunkBytes = 1 << 20;
+const minChunkBytes = 1 << 12;
 
 /** A record is held in memory whole, several times over while it is tokenised. */
 export const maxLineBytes = 32 << 20;
@@ -20,9 +21,11 @@ export async function* fileChunks(path: string, onRead: OnRead): AsyncGenerator<
     throw unreadable(path, error);
   });
   try {
-    const buffer = Buffer.allocUnsafeSlow(chunkBytes);
+    // Corpora of many small files are common, and a megabyte for each would keep the allocator busy.
+    const { size } = await file.stat();
+    const buffer = Buffer.allocUnsafeSlow(Math.min(chunkBytes, Math.max(size, minChunkBytes)));
     for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, chunkBytes, null).catch((error: unknown) => {
+      const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, null).catch((error: unknown) => {
         throw unreadable(path, error);
       });
       if (bytesRead === 0) return;

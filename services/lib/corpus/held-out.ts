@@ -9,11 +9,25 @@ export const minSampleBytes = 32;
 /** Hash of a document's text under the run's seed: it decides who is held out, and tells equal documents. */
 export type DocumentKey = string;
 
-/** What counts in the loss makes no difference: equal text is equal text. */
+/**
+ * What counts in the loss makes no difference, nor does white space around the text: equal text is equal text, though
+ * one copy is a file that ends with a line end and the other a record that does not.
+ */
 export function documentKey(seed: number, document: Document): DocumentKey {
   const hash = createHash('sha256').update(`ddk held-out ${seed}\n`);
-  for (const { bytes } of document) hash.update(bytes);
+  for (const [i, { bytes }] of document.entries()) {
+    let start = 0;
+    let end = bytes.byteLength;
+    if (i === 0) while (start < end && isSpace(bytes[start]!)) start++;
+    if (i === document.length - 1) while (end > start && isSpace(bytes[end - 1]!)) end--;
+    hash.update(bytes.subarray(start, end));
+  }
   return hash.digest('hex');
+}
+
+/** Space, tab, line feed, vertical tab, form feed, carriage return. */
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 }
 
 export function isEligible(document: Document): boolean {

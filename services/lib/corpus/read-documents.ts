@@ -18,7 +18,8 @@ export async function* readDocuments(
 ): AsyncGenerator<Document> {
   for (const { path } of files) {
     for await (const document of readFile(path, style, onRead)) {
-      if (signal?.aborted) throw DdkError.from(signal.reason);
+      if (signal?.aborted)
+        throw new DdkError('cancelled', 'Reading text was cancelled.', { cause: signal.reason });
       if (documentBytes(document) > 0) yield document;
     }
   }

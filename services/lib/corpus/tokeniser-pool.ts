@@ -33,47 +33,67 @@ function callingThread(setup: TokeniserSetup): TokeniserPool {
 
 class WorkerPool implements TokeniserPool {
   readonly concurrency: number;
-  readonly #workers: readonly Worker[];
-  readonly #idle: Worker[];
-  readonly #waiting: ((worker: Worker) => void)[] = [];
+  readonly #threads: readonly TokeniserThread[];
+  readonly #idle: TokeniserThread[];
+  readonly #waiting: ((thread: TokeniserThread) => void)[] = [];
 
   constructor(count: number, setup: TokeniserSetup) {
-    const file = new URL('./tokenise-worker.js', import.meta.url);
-    this.#workers = Array.from({ length: count }, () => new Worker(file, { workerData: setup }));
-    this.#idle = [...this.#workers];
+    this.#threads = Array.from({ length: count }, () => new TokeniserThread(setup));
+    this.#idle = [...this.#threads];
     // A second batch for each thread waits ready, so that none stands still while results are written.
     this.concurrency = 2 * count;
   }
 
   async run(batch: DocumentBatch): Promise<TokenisedBatch> {
-    const worker = this.#idle.pop() ?? (await new Promise<Worker>((resolve) => this.#waiting.push(resolve)));
-    const answer = await exchange(worker, batch).finally(() => {
+    const thread =
+      this.#idle.pop() ?? (await new Promise<TokeniserThread>((resolve) => this.#waiting.push(resolve)));
+    try {
+      return await thread.run(batch);
+    } finally {
       const next = this.#waiting.shift();
-      if (next === undefined) this.#idle.push(worker);
-      else next(worker);
-    });
-    if ('error' in answer) throw new DdkError(answer.error.code, answer.error.message);
-    return answer.result;
+      if (next === undefined) this.#idle.push(thread);
+      else next(thread);
+    }
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    await Promise.all(this.#threads.map((thread) => thread.close()));
   }
 }
 
-/** A thread that fails or is gone makes this fail, also when it was gone before. */
-function exchange(worker: Worker, batch: DocumentBatch): Promise<WorkerAnswer> {
-  return new Promise((resolve, reject) => {
-    const settle = (finish: () => void) => {
-      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
-      finish();
-    };
-    const onMessage = (answer: WorkerAnswer) => settle(() => resolve(answer));
-    const onError = (error: unknown) => settle(() => reject(DdkError.from(error)));
-    const onExit = () => settle(() => reject(new DdkError('internal', 'A tokeniser thread ended unasked.')));
-    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
-    // -1 is the thread id of a thread that has ended: it would never answer.
-    if (worker.threadId === -1) onExit();
-    else worker.postMessage(batch, batchTransfer(batch));
-  });
+/** One thread, which answers one question at a time. Once it has failed, every question fails. */
+class TokeniserThread {
+  readonly #worker: Worker;
+  #failure: DdkError | undefined;
+  #pending: { resolve(result: TokenisedBatch): void; reject(error: DdkError): void } | undefined;
+
+  constructor(setup: TokeniserSetup) {
+    this.#worker = new Worker(new URL('./tokenise-worker.js', import.meta.url), { workerData: setup });
+    this.#worker.on('message', (answer: WorkerAnswer) => {
+      const pending = this.#pending;
+      this.#pending = undefined;
+      if ('result' in answer) pending?.resolve(answer.result);
+      else pending?.reject(new DdkError(answer.error.code, answer.error.message));
+    });
+    this.#worker.on('error', (error) => this.#fail(DdkError.from(error)));
+    this.#worker.on('exit', () => this.#fail(new DdkError('internal', 'A tokeniser thread ended unasked.')));
+  }
+
+  run(batch: DocumentBatch): Promise<TokenisedBatch> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#pending = { resolve, reject };
+      this.#worker.postMessage(batch, batchTransfer(batch));
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #fail(error: DdkError): void {
+    this.#failure ??= error;
+    this.#pending?.reject(this.#failure);
+    this.#pending = undefined;
+  }
 }

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { DdkError } from '#base';
 import { buildCorpus } from '#corpus';
 import { openMemoryStore } from '#store';
-import { SmallestKeys } from '../../../services/lib/corpus/held-out.js';
+import { documentKey, SmallestKeys } from '../../../services/lib/corpus/held-out.js';
 import {
   build,
   endOfText,
@@ -149,6 +149,17 @@ test('a sample of prompt and completion always has positions that count', async 
     assert.match(textOf(counted).trim(), /^(a?n?s?w?e?r? ?\d+)?\|$|^a?n?s?w?e?r? ?\d*\|?$/);
     assert.ok(mask.includes(1));
   }
+});
+
+test('white space around a text makes it no other text', () => {
+  const key = (...parts: string[]) =>
+    documentKey(
+      1,
+      parts.map((text) => ({ bytes: Buffer.from(text), counted: true })),
+    );
+  assert.equal(key('  some text\r\n'), key('some text'));
+  assert.equal(key('\tsome ', 'text\n\n'), key('some text'));
+  assert.notEqual(key('some  text'), key('some text'));
 });
 
 test('the smallest keys are kept whatever the order, each once', () => {
