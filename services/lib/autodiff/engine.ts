@@ -27,6 +27,8 @@ export interface GradientOptions {
 /**
  * One gradient for each of `wrt`, of its shape and type; null where no path leads from it to a seed, so that it is zero.
  *
+ * Only nodes of `b` are walked: for the body of a Loop, a value of the graph around it is an input like any other.
+ *
  * @throws DdkError invalid_argument for a seed or target that is not floating-point, or a seed of the wrong shape or type
  * @throws DdkError failed_precondition (SHAPE_NOT_STATIC) where a shape on the path is not static
  * @throws DdkError unimplemented (OPERATOR_NOT_DIFFERENTIABLE) naming an operator without a rule and the path to it
@@ -91,18 +93,27 @@ class Walk {
     if (gradients.every((gradient) => gradient === null)) return;
     if (!usedValues(node).some((value) => this.#varying.has(value))) return;
     const refuse = (why: string): never => this.#refuse(node, why);
+    const isTarget = (value: Value) => this.#targets.has(value);
     const treatment = treatmentOf(node);
-    if (treatment.kind !== 'rule') {
-      assert(treatment.kind === 'unknown', `a gradient reached ${node.op}, whose output does not vary`);
-      refuse('there is no gradient rule for it');
-      return;
+    switch (treatment.kind) {
+      case 'constant':
+        return;
+      case 'unknown':
+        refuse('there is no gradient rule for it');
+        return;
+      case 'rule':
+        this.#apply(
+          treatment.rule,
+          new RuleContext({ builder: this.#builder, node, gradients, needs, isTarget, refuse }),
+        );
     }
-    const { rule } = treatment;
+  }
+
+  #apply(rule: Rule, context: RuleContext): void {
+    const { node, gradients, needs, refuse } = context;
     const other = gradients.findIndex((gradient, index) => index > 0 && gradient !== null);
     if (other > 0 && !rule.allOutputs)
       refuse(`its rule covers the first output only, and output ${other} is used`);
-    const isTarget = (value: Value) => this.#targets.has(value);
-    const context = new RuleContext({ builder: this.#builder, node, gradients, needs, isTarget, refuse });
     for (const [index, input] of node.inputs.entries()) {
       if (input === null || !needs[index]) continue;
       this.#receive(node, input, rule, contributionOf(rule, context, index));

@@ -93,6 +93,26 @@ describe('targets and seeds', () => {
     assert.deepEqual([toX?.shape, toInside?.shape], [[3], [3]]);
   });
 
+  test('a target behind an operator that only jumps has a gradient, and what is before it has none', () => {
+    const { b, x, emitted } = sketch();
+    const rounded = b.op('Round', [x]);
+    const [toX, toRounded] = emitted(b.reduceSum(b.mul(rounded, rounded), [0], false), [x, rounded]).found;
+    assert.equal(toX, null);
+    assert.deepEqual(toRounded?.shape, [3]);
+  });
+
+  test('the body of a loop is differentiated with respect to values of the graph around it', () => {
+    const { b, x } = sketch();
+    const body = b.subgraph('body');
+    body.input('i', 'int64', []);
+    body.output('go_on', body.identity(body.input('condition', 'bool', [])));
+    const loss = body.reduceSum(body.exp(x), [0], false);
+    const [gradient] = gradients(body, { seeds: [{ value: loss, gradient: body.scalar(1) }], wrt: [x] });
+    body.output('gradient', gradient!);
+    b.output('gradients', b.op('Loop', [b.scalar(2, 'int64'), null], { body: { graph: body.graph() } }));
+    b.build();
+  });
+
   test('the gradient of a seed itself is the seed, grown to its shape', () => {
     const { b, x } = sketch();
     const [gradient] = gradients(b, { seeds: [{ value: x, gradient: b.scalar(1) }], wrt: [x] });
