@@ -61,7 +61,11 @@ async function readHolder(file: string): Promise<Holder | undefined> {
   if (text === undefined) return undefined;
   try {
     const { pid, schedulerAddress, evaluatorAddress } = JSON.parse(text) as Partial<Holder>;
-    if (!Number.isInteger(pid) || typeof schedulerAddress !== 'string' || typeof evaluatorAddress !== 'string')
+    if (
+      !Number.isInteger(pid) ||
+      typeof schedulerAddress !== 'string' ||
+      typeof evaluatorAddress !== 'string'
+    )
       return undefined;
     return { pid: pid as number, schedulerAddress, evaluatorAddress };
   } catch {
@@ -87,8 +91,12 @@ export async function checkWritable(folder: string): Promise<void> {
     await (await open(probe, 'w')).close();
     await rm(probe, { force: true });
   } catch (error) {
-    throw new DdkError('permission_denied', `${folder} cannot be written to; give another folder with --data.`, {
-      cause: error,
-    });
+    throw new DdkError(
+      'permission_denied',
+      `${folder} cannot be written to; give another folder with --data.`,
+      {
+        cause: error,
+      },
+    );
   }
 }

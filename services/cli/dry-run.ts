@@ -13,7 +13,9 @@ export function describeDryRun(spec: Spec, { corpus }: Submission, student: Mode
   const tokens = steps * training.batchSize * spec.corpus.sequenceLength;
   const parameters = parameterCount(student.config);
   const encoding =
-    spec.targets.encoding === 'dense' ? ({ kind: 'dense_f16' } as const) : ({ kind: 'top_k', k: spec.targets.k } as const);
+    spec.targets.encoding === 'dense'
+      ? ({ kind: 'dense_f16' } as const)
+      : ({ kind: 'top_k', k: spec.targets.k } as const);
   const domains = table(
     [
       { title: 'domain', align: 'left' },

@@ -58,10 +58,16 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       await startTeacherScoring({ ...common, model: options.teacher }, dependencies('teacher-scoring')),
     );
     const trainer = keep(
-      await startStudentTrainer({ ...common, teacherAddress: teacher.address }, dependencies('student-trainer')),
+      await startStudentTrainer(
+        { ...common, teacherAddress: teacher.address },
+        dependencies('student-trainer'),
+      ),
     );
     const evaluator = keep(
-      await startDomainEvaluator({ ...common, teacherAddress: teacher.address }, dependencies('domain-evaluator')),
+      await startDomainEvaluator(
+        { ...common, teacherAddress: teacher.address },
+        dependencies('domain-evaluator'),
+      ),
     );
     const scheduler = keep(
       await startScheduler({ ...common, teacherAddress: teacher.address }, dependencies('scheduler')),
@@ -75,7 +81,9 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       },
       'the four services are listening',
     );
-    opened.push(await data.claim({ schedulerAddress: scheduler.address, evaluatorAddress: evaluator.address }));
+    opened.push(
+      await data.claim({ schedulerAddress: scheduler.address, evaluatorAddress: evaluator.address }),
+    );
     const clients = await connect(scheduler.address, evaluator.address);
     opened.push(clients.close);
     return { ...clients, close };

@@ -7,8 +7,8 @@ import type { Store } from '#store';
 import type { DataFolder } from './data-folder.js';
 import { gapTable } from './display/describe-run.js';
 import { metricsCsv } from './metrics-csv.js';
-import { reportData } from './report-of-run.js';
 import { renderReport } from './report/index.js';
+import { reportData } from './report-of-run.js';
 import { stepMetrics } from './run-records.js';
 
 const maxManifestBytes = 1 << 20;
@@ -37,7 +37,12 @@ export async function writeMetrics(store: Store, run: Run, folder: string): Prom
   return file;
 }
 
-export async function writeReport(store: Store, run: Run, folder: string, arms: readonly Run[] = []): Promise<string> {
+export async function writeReport(
+  store: Store,
+  run: Run,
+  folder: string,
+  arms: readonly Run[] = [],
+): Promise<string> {
   const file = path.join(folder, 'report.html');
   await writeFileDurable(file, await renderReport(await reportData(store, run, arms)));
   return file;
@@ -54,6 +59,9 @@ export async function writeStudent(store: Store, run: Run, folder: string): Prom
 
 export async function exportManifest(store: Store, run: Run): Promise<ExportManifest> {
   if (run.exportDigest === '')
-    throw new DdkError('failed_precondition', `The run "${run.spec?.name ?? run.id}" has exported no student yet.`);
+    throw new DdkError(
+      'failed_precondition',
+      `The run "${run.spec?.name ?? run.id}" has exported no student yet.`,
+    );
   return ExportManifest.decode(await store.artifacts.bytes(run.exportDigest, { maxBytes: maxManifestBytes }));
 }

@@ -1,8 +1,8 @@
 // Watching a run through the scheduler until there is nothing more to see.
 import { DdkError } from '#base';
 import { type Run, RunState } from '#proto/ddk/v1/types';
-import type { Display } from './display/display.js';
 import { isOver } from './display/describe-run.js';
+import type { Display } from './display/display.js';
 import type { SchedulerClient } from './embedded.js';
 
 /** Shows every change of the run until it is over or paused; a connection that breaks is taken up where it broke. */
@@ -15,7 +15,10 @@ export async function followRun(
   let run: Run | undefined;
   for (let failures = 0; ; ) {
     try {
-      for await (const { update } of scheduler.watchRun({ run: id, afterRevision: run?.revision ?? 0n }, { signal })) {
+      for await (const { update } of scheduler.watchRun(
+        { run: id, afterRevision: run?.revision ?? 0n },
+        { signal },
+      )) {
         failures = 0;
         if (update?.$case === 'run') {
           run = update.value;

@@ -1,7 +1,7 @@
 // The commands of `ddk` with their options and what `--help` says of them.
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { collectGarbage } from './commands/gc.js';
 import { exportRun } from './commands/export.js';
+import { collectGarbage } from './commands/gc.js';
 import { generate } from './commands/generate.js';
 import { initSpec } from './commands/init.js';
 import { inspect } from './commands/inspect.js';
@@ -16,11 +16,14 @@ import { createDisplay, type GlobalOptions, type Session, withSession } from './
 
 const version = '0.1.0';
 
-export function createProgram(): Command {
+/** @param dataFolder where runs are kept unless told otherwise */
+export function createProgram(dataFolder: string): Command {
   const program = new Command('ddk')
-    .description('Distils a large language model into a small one, spending the training where the student is furthest behind.')
+    .description(
+      'Distils a large language model into a small one, spending the training where the student is furthest behind.',
+    )
     .version(version)
-    .option('--data <folder>', 'where runs, checkpoints and corpora are kept', process.env.DDK_DATA ?? '.ddk')
+    .option('--data <folder>', 'where runs, checkpoints and corpora are kept', dataFolder)
     .option('--json', 'write JSON lines to standard output', false)
     .addOption(
       new Option('--log-level <level>', "of the services' log, <data>/ddk.log")
@@ -52,7 +55,9 @@ First steps:
     .command('resume <run>')
     .description('continue a paused or interrupted run, or extend one that has ended')
     .option('--extend <intervals>', 'train this many further intervals', count, 0)
-    .action((run: string, options: { extend: number }) => session((s) => resumeByName(s, run, options.extend)));
+    .action((run: string, options: { extend: number }) =>
+      session((s) => resumeByName(s, run, options.extend)),
+    );
   program
     .command('watch <run>')
     .description('follow a run that another process is at work on')
@@ -81,7 +86,12 @@ First steps:
   program
     .command('pretrain <out>')
     .description('train a small model from scratch on a corpus, to have something to distil or to try with')
-    .requiredOption('--text <name=paths...>', 'a domain and its files, folders or globs (commas between); once for each', collect, [])
+    .requiredOption(
+      '--text <name=paths...>',
+      'a domain and its files, folders or globs (commas between); once for each',
+      collect,
+      [],
+    )
     .option('--tokenizer <file>', 'tokenizer.json; left out: bytes')
     .option('--weight <name=share...>', "a domain's share of the training; left out: by tokens", collect, [])
     .option('--hidden <n>', 'hidden size', count, 128)
@@ -111,7 +121,11 @@ First steps:
     .option('--temperature <t>', '0 takes the likeliest token each time', notNegative, 0.8)
     .option('--top-k <k>', 'draw from the k likeliest', count, 40)
     .option('--seed <n>', 'keys the drawing', whole, 0)
-    .action((model: string, options) => generate(createDisplay(program.opts()), model, options));
+    .action((model: string, options) => {
+      const globals = program.opts<GlobalOptions>();
+      const write = globals.json ? () => {} : (text: string) => void process.stdout.write(text);
+      return generate(createDisplay(globals), model, options, write);
+    });
   program
     .command('report <run>')
     .description("write a run's HTML report and its metrics as CSV")
@@ -140,7 +154,9 @@ First steps:
     });
   program
     .command('demo')
-    .description('a whole distillation on text that is already on this machine; a second time reuses what it trained')
+    .description(
+      'a whole distillation on text that is already on this machine; a second time reuses what it trained',
+    )
     .option('--fresh', 'throw away what an earlier demonstration left', false)
     .action(async (options: { fresh: boolean }) => {
       const globals = program.opts<GlobalOptions>();
@@ -152,7 +168,8 @@ First steps:
 
 function whole(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number, 0 or more.');
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new InvalidArgumentError('It must be a whole number, 0 or more.');
   return value;
 }
 
@@ -164,7 +181,8 @@ function count(text: string): number {
 
 function notNegative(text: string): number {
   const value = Number(text);
-  if (!(value >= 0) || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number, 0 or more.');
+  if (!(value >= 0) || !Number.isFinite(value))
+    throw new InvalidArgumentError('It must be a number, 0 or more.');
   return value;
 }
 

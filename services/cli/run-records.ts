@@ -1,6 +1,6 @@
 // Runs read straight from the store, for when no scheduler is running.
 import { DdkError } from '#base';
-import { Run, StepMetricsLog, type StepMetrics } from '#proto/ddk/v1/types';
+import { Run, type StepMetrics, StepMetricsLog } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 
 /** A metrics log of one interval is far below this. */

@@ -25,7 +25,10 @@ export interface Session {
 }
 
 /** Runs `body` with a session and closes it; Ctrl-C aborts its signal, a second one ends the process. */
-export async function withSession<T>(options: GlobalOptions, body: (session: Session) => Promise<T>): Promise<T> {
+export async function withSession<T>(
+  options: GlobalOptions,
+  body: (session: Session) => Promise<T>,
+): Promise<T> {
   const lifecycle = new Lifecycle();
   const interrupt = (signal: NodeJS.Signals) => {
     if (lifecycle.signal.aborted) process.exit(130);
@@ -72,5 +75,8 @@ export function createDisplay(options: GlobalOptions): Display {
 
 /** For commands that only make sense while a run is in progress. */
 export function notRunning(data: DataFolder): DdkError {
-  return new DdkError('failed_precondition', `Nothing is running in ${data.root}. \`ddk run SPEC\` starts a run.`);
+  return new DdkError(
+    'failed_precondition',
+    `Nothing is running in ${data.root}. \`ddk run SPEC\` starts a run.`,
+  );
 }

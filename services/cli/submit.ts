@@ -1,14 +1,15 @@
 // From a spec to artifacts in the store: the corpus tokenised, the student uploaded, the start checkpoint made.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { DdkError, formatBytes, formatCount, sha256Hex } from '#base';
-import { buildCorpus, corpusSourceKey, type CorpusManifest, openCorpus } from '#corpus';
-import { type ModelFolder, openModel } from '#model';
+import { DdkError, sha256Hex } from '#base';
+import type { CorpusManifest } from '#corpus';
+import { type ModelFolder, openModel, readParameter } from '#model';
 import { ModelManifest, type RunSpec } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 import { assertSameTokenizer } from '#tokenizer';
 import { createInitialCheckpoint } from '#train';
 import type { Display } from './display/display.js';
+import { prepareCorpus } from './prepare-corpus.js';
 import type { Spec } from './spec/schema.js';
 import { toRunSpec } from './spec/to-run-spec.js';
 
@@ -32,7 +33,14 @@ export async function submit(spec: Spec, options: SubmitOptions): Promise<Submis
   const teacher = await openModel(spec.teacher);
   const student = await openModel(spec.student);
   checkPair(spec, teacher, student);
-  const corpus = await prepareCorpus(spec, { store, display, signal });
+  const content = {
+    domains: spec.domains,
+    tokenizerPath: path.join(spec.student, 'tokenizer.json'),
+    sequenceLength: spec.corpus.sequenceLength,
+    validationSamples: spec.corpus.validationSamples,
+    seed: spec.training.seed,
+  };
+  const corpus = await prepareCorpus(content, { store, display, signal });
   const { studentDigest, initialCheckpointDigest } = await uploadStudent(student, store);
   const runSpec = toRunSpec(spec, {
     corpusDigest: corpus.digest,
@@ -71,47 +79,6 @@ function checkPair(spec: Spec, teacher: ModelFolder, student: ModelFolder): void
       );
 }
 
-async function prepareCorpus(
-  spec: Spec,
-  { store, display, signal }: Pick<SubmitOptions, 'store' | 'display' | 'signal'>,
-): Promise<{ digest: string; manifest: CorpusManifest }> {
-  const options = {
-    domains: spec.domains,
-    tokenizerPath: path.join(spec.student, 'tokenizer.json'),
-    sequenceLength: spec.corpus.sequenceLength,
-    validationSamples: spec.corpus.validationSamples,
-    seed: spec.training.seed,
-  };
-  const key = `corpora/${sha256Hex(await corpusSourceKey(options))}`;
-  const known = await store.records.get(key);
-  if (known) {
-    const digest = Buffer.from(known.value).toString('utf8');
-    if (await store.artifacts.has(digest)) {
-      const corpus = await openCorpus(digest, store.artifacts);
-      await corpus.close();
-      return { digest, manifest: corpus.manifest };
-    }
-    await store.records.delete(key, known.revision);
-  }
-  const task = display.task('reading text', 'MB');
-  const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
-  const built = await buildCorpus({
-    ...options,
-    artifacts: store.artifacts,
-    workers: 2,
-    signal,
-    onProgress: (p) =>
-      task.update(megabytes(p.bytes), megabytes(p.totalBytes), `${p.phase} ${p.domain}, ${formatCount(p.tokens)} tokens`),
-  });
-  const tokens = built.manifest.domains.reduce((sum, d) => sum + d.trainTokens, 0);
-  task.end(`${built.manifest.domains.length} domains, ${formatCount(tokens)} tokens to train on`);
-  await store.records.create(key, Buffer.from(built.digest)).catch((error: unknown) => {
-    // Somebody else has just built the same corpus: equal inputs give the equal digest.
-    if (DdkError.from(error).code !== 'already_exists') throw error;
-  });
-  return built;
-}
-
 /** The student's files as artifacts, and the checkpoint of step 0 that holds its weights. */
 export async function uploadStudent(
   student: ModelFolder,
@@ -125,10 +92,15 @@ export async function uploadStudent(
       if (error.code === 'ENOENT') return '';
       throw error;
     });
-  const initial = await createInitialCheckpoint({ artifacts, model: student });
+  const initial = await createInitialCheckpoint({
+    artifacts,
+    config: student.config,
+    read: (name) => readParameter(student.weights, name),
+    cursors: null,
+  });
   const manifest: ModelManifest = {
     configDigest: await putFile('config.json'),
-    weightsDigest: initial.weightsDigest,
+    weightsDigest: initial.manifest.weights.digest,
     tokenizerDigest: await putFile('tokenizer.json'),
     tokenizerConfigDigest: await optional('tokenizer_config.json'),
     fingerprint: student.fingerprint,
@@ -136,12 +108,3 @@ export async function uploadStudent(
   const { digest } = await artifacts.put(ModelManifest.encode(manifest).finish());
   return { studentDigest: digest, initialCheckpointDigest: initial.digest };
 }
-
-/** One line of what will be trained on. */
-export function corpusLine(manifest: CorpusManifest): string {
-  return manifest.domains
-    .map((d) => `${d.name} ${formatCount(d.trainTokens)} tokens`)
-    .join(', ');
-}
-
-export const stateLine = (bytes: number): string => `${formatBytes(bytes)} of parameters and moments`;

@@ -10,8 +10,11 @@ export async function exportRun({ data, display }: Session, name: string, out: s
   const folder = path.resolve(out);
   const manifest = await writeStudent(data.store, run, folder);
   const files = manifest.files.map((f) => `  ${f.name}  ${formatBytes(Number(f.bytes))}`);
-  display.result([`The student of ${name} after ${manifest.step} steps is in ${folder}:`, ...files].join('\n'), {
-    folder,
-    manifest,
-  });
+  display.result(
+    [`The student of ${name} after ${manifest.step} steps is in ${folder}:`, ...files].join('\n'),
+    {
+      folder,
+      manifest,
+    },
+  );
 }

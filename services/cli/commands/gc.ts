@@ -25,7 +25,9 @@ export async function collectGarbage(
   doomed.sort((a, b) => a.modifiedMs - b.modifiedMs);
   const bytes = doomed.reduce((sum, a) => sum + a.bytes, 0);
   if (options.delete) for (const { digest } of doomed) await artifacts.delete(digest);
-  const rows = doomed.slice(0, 50).map((a) => [a.digest.slice(0, 19), formatBytes(a.bytes), new Date(a.modifiedMs).toISOString()]);
+  const rows = doomed
+    .slice(0, 50)
+    .map((a) => [a.digest.slice(0, 19), formatBytes(a.bytes), new Date(a.modifiedMs).toISOString()]);
   const verb = options.delete ? 'Deleted' : 'Could delete';
   const summary = `${verb} ${doomed.length} artifacts with ${formatBytes(bytes)}; records need ${formatBytes(kept)}.`;
   const hint = options.delete || doomed.length === 0 ? '' : '\n`ddk gc --delete` deletes them.';

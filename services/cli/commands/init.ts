@@ -8,12 +8,18 @@ import { specTemplate } from '../spec/template.js';
 /** Writes a new spec; never over an existing file. Returns its path. */
 export async function initSpec(file: string): Promise<string> {
   const stem = path.basename(file).replace(/\.(ya?ml)$/, '');
-  const name = stem.toLowerCase().replace(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '') || 'my-run';
+  const name =
+    stem
+      .toLowerCase()
+      .replace(/[^a-z0-9._-]+/g, '-')
+      .replace(/^[^a-z0-9]+/, '') || 'my-run';
   const handle = await open(file, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY).catch(
     (error: NodeJS.ErrnoException) => {
       if (error.code === 'EEXIST')
         throw new DdkError('already_exists', `${file} exists already; remove it or give another name.`);
-      throw new DdkError('invalid_argument', `${file} cannot be written: ${error.message}.`, { cause: error });
+      throw new DdkError('invalid_argument', `${file} cannot be written: ${error.message}.`, {
+        cause: error,
+      });
     },
   );
   try {

@@ -15,7 +15,10 @@ export async function showRuns({ data, display }: Session): Promise<void> {
   }
   const rows = runs.map((run) => {
     const gaps = lastMeasured(run)?.gaps ?? [];
-    const worst = gaps.reduce<(typeof gaps)[number] | undefined>((w, g) => (w && w.ratio >= g.ratio ? w : g), undefined);
+    const worst = gaps.reduce<(typeof gaps)[number] | undefined>(
+      (w, g) => (w && w.ratio >= g.ratio ? w : g),
+      undefined,
+    );
     const age = run.createdAt ? `${formatDurationMs(Date.now() - run.createdAt.getTime())} ago` : '';
     const trained = run.intervals.filter((i) => i.checkpointDigest !== '').length;
     return [

@@ -62,7 +62,10 @@ export async function preview(session: Session, file: string, options: PreviewOp
       checkpointDigest,
       teacherFingerprint: runSpec.teacherFingerprint,
     };
-    const events = services.evaluator.evaluateGaps({ subject: { $case: 'checkpoint', value: subject } }, { signal });
+    const events = services.evaluator.evaluateGaps(
+      { subject: { $case: 'checkpoint', value: subject } },
+      { signal },
+    );
     for await (const { event } of events)
       if (event?.$case === 'gap') gaps.push(event.value);
       else if (event) task.update(Number(event.value.windowsDone), Number(event.value.windowsTotal));

@@ -10,10 +10,15 @@ export interface ReportOptions {
   readonly with?: readonly string[];
 }
 
-export async function writeRunReport({ data, display }: Session, name: string, options: ReportOptions): Promise<void> {
+export async function writeRunReport(
+  { data, display }: Session,
+  name: string,
+  options: ReportOptions,
+): Promise<void> {
   const run = await findRun(data.store, name);
   const arms = await Promise.all((options.with ?? []).map((other) => findRun(data.store, other)));
-  const folder = options.out === undefined ? data.runFolder(run.spec?.name ?? run.id) : path.resolve(options.out);
+  const folder =
+    options.out === undefined ? data.runFolder(run.spec?.name ?? run.id) : path.resolve(options.out);
   await mkdir(folder, { recursive: true });
   const report = await writeReport(data.store, run, folder, arms);
   const metrics = await writeMetrics(data.store, run, folder);

@@ -2,18 +2,18 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DdkError, writeFileDurable } from '#base';
-import { type Run, RunState } from '#proto/ddk/v1/types';
 import { openModel } from '#model';
-import { describeDryRun } from '../dry-run.js';
+import { type Run, RunState } from '#proto/ddk/v1/types';
 import { farewell } from '../display/narrate.js';
+import { describeDryRun } from '../dry-run.js';
 import { type Embedded, serviceLogger, startEmbedded } from '../embedded.js';
 import { finishRun } from '../finish.js';
 import { followRun } from '../follow.js';
 import { findRun, listRuns } from '../run-records.js';
+import type { Session } from '../session.js';
 import { changedFields } from '../spec/changed-fields.js';
 import { readSpec } from '../spec/read-spec.js';
 import { type Spec, specSchema } from '../spec/schema.js';
-import type { Session } from '../session.js';
 import { type Submission, submit } from '../submit.js';
 
 export interface RunOptions {
@@ -26,7 +26,8 @@ export interface RunOptions {
 /** Starts the run of a spec file, or continues it where it was left. */
 export async function runSpecFile(session: Session, file: string, options: RunOptions): Promise<void> {
   const spec = await readSpec(file);
-  const base = options.from === undefined ? undefined : await forkBase(session, options.from, options.fromBest === true);
+  const base =
+    options.from === undefined ? undefined : await forkBase(session, options.from, options.fromBest === true);
   const submission = await submit(spec, {
     ...session,
     store: session.data.store,
@@ -75,7 +76,10 @@ export async function resumeByName(session: Session, name: string, extendBy: num
   const known = await findRun(data.store, name);
   const running = await session.running();
   if (running) {
-    const { run } = await running.scheduler.resumeRun({ run: known.id, extendByIntervals: extendBy }, { signal });
+    const { run } = await running.scheduler.resumeRun(
+      { run: known.id, extendByIntervals: extendBy },
+      { signal },
+    );
     await running.close();
     display.result(`${name} goes on; \`ddk watch ${name}\` shows it.`, { run });
     return;
@@ -108,11 +112,17 @@ export function placement({ data, options }: Session, spec: Spec) {
 export async function savedSpec(folder: string): Promise<Spec> {
   const file = path.join(folder, 'spec.json');
   const text = await readFile(file, 'utf8').catch(() => {
-    throw new DdkError('not_found', `${file} is missing; continue the run with \`ddk run SPEC\` and its spec file.`);
+    throw new DdkError(
+      'not_found',
+      `${file} is missing; continue the run with \`ddk run SPEC\` and its spec file.`,
+    );
   });
   const parsed = specSchema.safeParse(JSON.parse(text));
   if (!parsed.success)
-    throw new DdkError('data_loss', `${file} is no spec any more; continue the run with \`ddk run SPEC\` and its spec file.`);
+    throw new DdkError(
+      'data_loss',
+      `${file} is no spec any more; continue the run with \`ddk run SPEC\` and its spec file.`,
+    );
   return parsed.data;
 }
 
@@ -120,7 +130,10 @@ async function forkBase({ data }: Session, name: string, best: boolean): Promise
   const run = await findRun(data.store, name);
   const digest = best ? run.bestCheckpointDigest : run.checkpointDigest;
   if (digest === '')
-    throw new DdkError('failed_precondition', `The run "${name}" has no ${best ? 'measured' : 'committed'} checkpoint to start from yet.`);
+    throw new DdkError(
+      'failed_precondition',
+      `The run "${name}" has no ${best ? 'measured' : 'committed'} checkpoint to start from yet.`,
+    );
   return digest;
 }
 

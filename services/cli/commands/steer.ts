@@ -6,7 +6,6 @@ import { type SchedulerClient, startSchedulerAlone } from '../embedded.js';
 import { findRun } from '../run-records.js';
 import type { Session } from '../session.js';
 
-
 /** Asks the scheduler for `change` and shows the run after it. */
 export async function steerRun(session: Session, name: string, change: 'pause' | 'cancel'): Promise<void> {
   const { data, display, signal } = session;

@@ -4,12 +4,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DdkError, formatBytes, formatDurationMs } from '#base';
 import { type Run, RunState } from '#proto/ddk/v1/types';
+import { executeRun, placement } from '../commands/run.js';
+import { openDataFolder } from '../data-folder.js';
 import { lastMeasured, percent, perplexity, runLine, shareOfTraining } from '../display/describe-run.js';
 import { table } from '../display/table.js';
-import { openDataFolder } from '../data-folder.js';
 import { startEmbedded } from '../embedded.js';
 import { finishRun, writeReport } from '../finish.js';
-import { executeRun, placement } from '../commands/run.js';
 import { pretrainModel } from '../pretrain/pretrain-model.js';
 import type { PretrainSettings } from '../pretrain/settings.js';
 import type { Session } from '../session.js';
@@ -53,14 +53,26 @@ export async function demonstrate(session: Session): Promise<void> {
   );
 }
 
-async function trained(session: Session, role: string, settings: PretrainSettings, folder: string): Promise<string> {
+async function trained(
+  session: Session,
+  role: string,
+  settings: PretrainSettings,
+  folder: string,
+): Promise<string> {
   const out = path.join(folder, role);
   const done = await access(path.join(out, 'model.safetensors')).then(
     () => true,
     () => false,
   );
   if (done) session.display.note(`${role.padEnd(9)} reused from ${out}`);
-  else await pretrainModel(session, { title: `training the ${role}`, out, settings, provider: 'auto', threads: 0 });
+  else
+    await pretrainModel(session, {
+      title: `training the ${role}`,
+      out,
+      settings,
+      provider: 'auto',
+      threads: 0,
+    });
   return out;
 }
 
@@ -92,13 +104,17 @@ function comparison(runs: readonly Run[], all: readonly Arm[]): string {
   const domains = ddk?.domains ?? [];
   const gapsOf = (run: Run | undefined) => (run && lastMeasured(run)?.gaps) ?? [];
   const start = ddk?.intervals[0]?.gaps ?? [];
-  const cells = (losses: (gaps: readonly { studentLoss: number; teacherLoss: number; ratio: number }[]) => string[]) =>
-    runs.flatMap((run) => losses(gapsOf(run)));
+  const cells = (
+    losses: (gaps: readonly { studentLoss: number; teacherLoss: number; ratio: number }[]) => string[],
+  ) => runs.flatMap((run) => losses(gapsOf(run)));
   const rows = domains.map((domain, d) => [
     domain.name,
     perplexity(gapsOf(ddk)[d]?.teacherLoss ?? Number.NaN),
     perplexity(start[d]?.studentLoss ?? Number.NaN),
-    ...cells((gaps) => [perplexity(gaps[d]?.studentLoss ?? Number.NaN), (gaps[d]?.ratio ?? Number.NaN).toFixed(3)]),
+    ...cells((gaps) => [
+      perplexity(gaps[d]?.studentLoss ?? Number.NaN),
+      (gaps[d]?.ratio ?? Number.NaN).toFixed(3),
+    ]),
     percent(ddk ? shareOfTraining(ddk, d) : Number.NaN),
   ]);
   const mean = (values: readonly number[]) => values.reduce((s, v) => s + v, 0) / values.length;
@@ -151,6 +167,9 @@ export async function throwAway(data: string): Promise<void> {
   const holder = await folder.holder();
   await folder.close();
   if (holder)
-    throw new DdkError('failed_precondition', `Process ${holder.pid} is running the demonstration; end it first.`);
+    throw new DdkError(
+      'failed_precondition',
+      `Process ${holder.pid} is running the demonstration; end it first.`,
+    );
   await rm(demoFolder(data), { recursive: true, force: true });
 }

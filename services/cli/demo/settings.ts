@@ -1,6 +1,7 @@
 // The sizes of the demonstration: small enough for a few minutes on two cores, large enough that the gaps are real.
-import { type Spec, specSchema } from '../spec/schema.js';
+
 import type { PretrainSettings } from '../pretrain/settings.js';
+import { type Spec, specSchema } from '../spec/schema.js';
 import type { DomainText } from './text.js';
 
 /** Most text of one kind, in bytes. */
@@ -59,7 +60,11 @@ export interface Arm {
 }
 
 /** The same student, teacher, text, seed and number of tokens three times: DDK, and what one would do without it. */
-export function arms(texts: readonly DomainText[], teacher: string, student: string): readonly [Arm, Arm, Arm] {
+export function arms(
+  texts: readonly DomainText[],
+  teacher: string,
+  student: string,
+): readonly [Arm, Arm, Arm] {
   const spec = (name: string, policy: 'ddk' | 'uniform', gamma: number): Spec =>
     specSchema.parse({
       name,

@@ -2,7 +2,11 @@
 
 export interface PretrainSettings {
   /** `share`: relative part of the training; all undefined: by tokens. */
-  readonly domains: readonly { readonly name: string; readonly paths: readonly string[]; readonly share?: number }[];
+  readonly domains: readonly {
+    readonly name: string;
+    readonly paths: readonly string[];
+    readonly share?: number;
+  }[];
   /** A tokenizer.json; undefined: bytes. */
   readonly tokenizer: string | undefined;
   readonly hidden: number;

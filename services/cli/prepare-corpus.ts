@@ -1,0 +1,61 @@
+// The corpus of a command: tokenised once, found again as long as its files and settings stay the same.
+import { DdkError, formatCount, sha256Hex } from '#base';
+import {
+  buildCorpus,
+  type CorpusContentOptions,
+  type CorpusManifest,
+  corpusSourceKey,
+  openCorpus,
+} from '#corpus';
+import type { Store } from '#store';
+import type { Display } from './display/display.js';
+
+export interface PreparedCorpus {
+  readonly digest: string;
+  readonly manifest: CorpusManifest;
+}
+
+/** Threads that tokenise. Their number does not change the corpus. */
+const workers = 2;
+
+export async function prepareCorpus(
+  options: CorpusContentOptions,
+  {
+    store,
+    display,
+    signal,
+  }: { readonly store: Store; readonly display: Display; readonly signal: AbortSignal },
+): Promise<PreparedCorpus> {
+  const key = `corpora/${sha256Hex(await corpusSourceKey(options))}`;
+  const known = await store.records.get(key);
+  if (known) {
+    const digest = Buffer.from(known.value).toString('utf8');
+    if (await store.artifacts.has(digest)) {
+      const corpus = await openCorpus(digest, store.artifacts);
+      await corpus.close();
+      return { digest, manifest: corpus.manifest };
+    }
+    await store.records.delete(key, known.revision);
+  }
+  const task = display.task('reading text', 'MB');
+  const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
+  const built = await buildCorpus({
+    ...options,
+    artifacts: store.artifacts,
+    workers,
+    signal,
+    onProgress: (p) =>
+      task.update(
+        megabytes(p.bytes),
+        megabytes(p.totalBytes),
+        `${p.phase} ${p.domain}, ${formatCount(p.tokens)} tokens`,
+      ),
+  });
+  const tokens = built.manifest.domains.reduce((sum, d) => sum + d.trainTokens, 0);
+  task.end(`${built.manifest.domains.length} domains, ${formatCount(tokens)} tokens to train on`);
+  await store.records.create(key, Buffer.from(built.digest)).catch((error: unknown) => {
+    // Somebody else has just built the same corpus: equal inputs give the equal digest.
+    if (DdkError.from(error).code !== 'already_exists') throw error;
+  });
+  return built;
+}

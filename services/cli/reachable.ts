@@ -1,0 +1,101 @@
+// Which artifacts the records of a store still need, followed through everything they name.
+import { DdkError } from '#base';
+import { openCorpus } from '#corpus';
+import { ExportManifest, ExportRecord, IntervalRecord, ModelManifest, type Run } from '#proto/ddk/v1/types';
+import type { Store } from '#store';
+import { readCheckpoint } from '#train';
+import { keptCheckpoints } from '../scheduler/retention.js';
+import { listRuns } from './run-records.js';
+
+const maxManifestBytes = 1 << 20;
+
+/** Digests that must stay. What is missing or damaged keeps nothing but its own name; it does not end the search. */
+export async function reachableArtifacts(store: Store): Promise<ReadonlySet<string>> {
+  const search = new Search(store);
+  for (const run of await listRuns(store)) await search.run(run);
+  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
+  for (const { value } of await store.records.list('corpora/')) await search.corpus(text(value));
+  for (const { value } of await store.records.list('pretrain/')) await search.checkpoint(text(value));
+  return search.found;
+}
+
+class Search {
+  readonly found = new Set<string>();
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async run(run: Run): Promise<void> {
+    const { records } = this.#store;
+    const training = await records.get(`runs/${run.id}/train/${run.interval}`);
+    const inHand = training && IntervalRecord.decode(training.value);
+    for (const digest of keptCheckpoints(run, inHand)) await this.checkpoint(digest);
+    if (inHand) this.#add(inHand.metricsDigest);
+    for (const interval of run.intervals) this.#add(interval.metricsDigest);
+    await this.#manifest(run.spec?.studentDigest, (bytes) => {
+      const student = ModelManifest.decode(bytes);
+      return [
+        student.configDigest,
+        student.weightsDigest,
+        student.tokenizerDigest,
+        student.tokenizerConfigDigest,
+      ];
+    });
+    const exported = await records.get(`runs/${run.id}/export`);
+    for (const digest of [run.exportDigest, exported && ExportRecord.decode(exported.value).exportDigest])
+      await this.#manifest(digest, (bytes) => ExportManifest.decode(bytes).files.map((f) => f.digest));
+    await this.corpus(run.spec?.corpusDigest ?? '');
+  }
+
+  async corpus(digest: string): Promise<void> {
+    if (!this.#add(digest)) return;
+    await this.#tolerant(async () => {
+      const corpus = await openCorpus(digest, this.#store.artifacts);
+      for (const domain of corpus.manifest.domains) {
+        this.#add(domain.validation.digest);
+        for (const shard of domain.shards) this.#add(shard.digest);
+      }
+      await corpus.close();
+    });
+  }
+
+  async checkpoint(digest: string): Promise<void> {
+    if (!this.#add(digest)) return;
+    await this.#tolerant(async () => {
+      const { weights, moments, metrics } = await readCheckpoint(digest, this.#store.artifacts);
+      this.#add(weights.digest);
+      if (moments) this.#add(moments.digest);
+      const log = (metrics as { readonly digest?: unknown } | null)?.digest;
+      if (typeof log === 'string') this.#add(log);
+    });
+  }
+
+  async #manifest(
+    digest: string | undefined,
+    parts: (bytes: Uint8Array) => readonly string[],
+  ): Promise<void> {
+    if (digest === undefined || !this.#add(digest)) return;
+    await this.#tolerant(async () => {
+      const bytes = await this.#store.artifacts.bytes(digest, { maxBytes: maxManifestBytes });
+      for (const part of parts(bytes)) this.#add(part);
+    });
+  }
+
+  /** Whether it is new. */
+  #add(digest: string): boolean {
+    if (digest === '' || this.found.has(digest)) return false;
+    this.found.add(digest);
+    return true;
+  }
+
+  async #tolerant(body: () => Promise<void>): Promise<void> {
+    try {
+      await body();
+    } catch (error) {
+      const { code } = DdkError.from(error);
+      if (code !== 'not_found' && code !== 'data_loss') throw error;
+    }
+  }
+}
