@@ -18,6 +18,7 @@ const typeOfLetter: Readonly<Record<string, string>> = {
   S: 'void *',
 };
 const bound = new Map<Member, NativeFunction>();
+const addresses = new Map<Member, bigint>();
 
 function typeOf(letter: string): string {
   const type = typeOfLetter[letter];
@@ -104,12 +105,13 @@ export async function callAsync(
 }
 
 function addressOfMember(member: Member): bigint {
+  const known = addresses.get(member);
+  if (known !== undefined) return known;
   const [index] = memberTable[member];
-  return readPointer(openLibrary().api + BigInt(index * 8));
-}
-
-function readPointer(address: bigint): bigint {
-  return new BigUint64Array(koffi.view(address, 8).slice(0))[0] ?? 0n;
+  const slot = openLibrary().api + BigInt(index * BigUint64Array.BYTES_PER_ELEMENT);
+  const address = new BigUint64Array(koffi.view(slot, BigUint64Array.BYTES_PER_ELEMENT).slice(0))[0] ?? 0n;
+  addresses.set(member, address);
+  return address;
 }
 
 // OrtErrorCode of onnxruntime_error_code.h.

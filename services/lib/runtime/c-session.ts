@@ -105,7 +105,7 @@ export class CSession implements ResidentSession {
     inputs: Readonly<Record<string, ResidentTensor>>,
     outputs: Readonly<Record<string, ResidentTensor>>,
   ): Binding {
-    const binding = bindValues(this, inputs, outputs);
+    const binding = bindValues(this, inputs, outputs, (released) => this.#bindings.delete(released));
     this.#bindings.add(binding);
     return binding;
   }
@@ -148,7 +148,7 @@ export class CSession implements ResidentSession {
     // How a run in flight ends is its caller's affair; here it only matters that it has ended.
     await Promise.allSettled(this.#inFlight);
     // A binding refers to the session, so it must not outlive it.
-    for (const binding of this.#bindings) binding.release();
+    for (const binding of [...this.#bindings]) binding.release();
     this.#copier?.release();
     this.#handle.release();
     this.#onClosed(this);

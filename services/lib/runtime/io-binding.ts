@@ -10,7 +10,12 @@ import type { Binding, ResidentTensor, TensorInfo } from './types.js';
 type Tensors = Readonly<Record<string, ResidentTensor>>;
 
 /** Binds every input and the given outputs. Throws `invalid_argument` where one does not fit or shares memory. */
-export function bindValues(session: CSession, inputs: Tensors, outputs: Tensors): Binding {
+export function bindValues(
+  session: CSession,
+  inputs: Tensors,
+  outputs: Tensors,
+  onReleased: (binding: Binding) => void,
+): Binding {
   const missing = session.inputs.find((input) => !(input.name in inputs));
   if (missing) throw new DdkError('invalid_argument', `input ${missing.name} is not bound`);
   wantedOutputs(session.outputs, Object.keys(outputs));
@@ -25,7 +30,7 @@ export function bindValues(session: CSession, inputs: Tensors, outputs: Tensors)
     handle.release();
     throw error;
   }
-  return new NativeBinding(session, handle, [...read.values(), ...written.values()]);
+  return new NativeBinding(session, handle, [...read.values(), ...written.values()], onReleased);
 }
 
 function resolve(
@@ -63,9 +68,16 @@ class NativeBinding implements Binding {
   readonly #handle: Handle;
   // The binding reads and writes this memory, so it must not be collected before it.
   readonly #tensors: readonly NativeTensor[];
+  readonly #onReleased: (binding: Binding) => void;
   #running = false;
 
-  constructor(session: CSession, handle: Handle, tensors: readonly NativeTensor[]) {
+  constructor(
+    session: CSession,
+    handle: Handle,
+    tensors: readonly NativeTensor[],
+    onReleased: (binding: Binding) => void,
+  ) {
+    this.#onReleased = onReleased;
     this.#session = session;
     this.#handle = handle;
     this.#tensors = tensors;
@@ -76,20 +88,22 @@ class NativeBinding implements Binding {
     if (this.#running) throw new DdkError('failed_precondition', 'the binding is already running');
     for (const tensor of this.#tensors) nativeTensor(tensor);
     const session = this.#session.address;
-    this.#running = true;
-    try {
-      await this.#session.track(options.signal, async (runOptions) => {
+    await this.#session.track(options.signal, async (runOptions) => {
+      // Inside the run that the session waits for when it closes, so that the flag is down when that has ended.
+      this.#running = true;
+      try {
         await callAsync('RunWithBinding', [session, runOptions, this.#handle.address], this.#tensors);
         call('SynchronizeBoundOutputs', this.#handle.address);
-      });
-    } finally {
-      this.#running = false;
-    }
+      } finally {
+        this.#running = false;
+      }
+    });
   }
 
   /** Not while it runs. */
   release(): void {
     if (this.#running) throw new DdkError('failed_precondition', 'the binding is running');
     this.#handle.release();
+    this.#onReleased(this);
   }
 }

@@ -63,7 +63,12 @@ export class TrainEngine {
       await session.close();
       throw new DdkError('failed_precondition', `training needs the c-api runtime, not the ${runtime.kind}`);
     }
-    return new TrainEngine(program, session, trainEnvironment(spec, execution, runtime.version));
+    try {
+      return new TrainEngine(program, session, trainEnvironment(spec, execution, runtime.version));
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
   }
 
   constructor(program: StepProgram, session: ResidentSession, environment: TrainEnvironment) {

@@ -1,5 +1,7 @@
 // What decides the bits of training beside the data: equal digests are promised within one of these.
+import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
+import { join } from 'node:path';
 import type { Provider } from '#runtime';
 import type { StepSpec } from './spec.js';
 
@@ -21,11 +23,24 @@ export function trainEnvironment(
   const { provider, threads, deviceId } = execution;
   return {
     provider,
-    device: provider === 'cpu' ? (cpus()[0]?.model.trim() ?? process.arch) : `cuda:${deviceId ?? 0}`,
+    device: provider === 'cpu' ? (cpus()[0]?.model.trim() ?? process.arch) : cudaDevice(deviceId ?? 0),
     threads: threads === 0 ? availableParallelism() : threads,
     ortVersion,
     shapes: { batch, microBatches, length },
   };
+}
+
+/** The device's model as the driver tells it; its number where the driver tells nothing. */
+function cudaDevice(deviceId: number): string {
+  const folder = '/proc/driver/nvidia/gpus';
+  try {
+    const address = readdirSync(folder).sort()[deviceId] ?? '';
+    const model = /^Model:\s*(.+)$/m.exec(readFileSync(join(folder, address, 'information'), 'utf8'));
+    return model?.[1]?.trim() ?? `cuda:${deviceId}`;
+  } catch {
+    // No such folder in some containers; the name only serves to notice that a run moved to another kind of device.
+    return `cuda:${deviceId}`;
+  }
 }
 
 /** Sentences on what differs, for a warning that the same bits can no longer be expected. */

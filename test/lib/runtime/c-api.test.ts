@@ -114,6 +114,16 @@ test('a cancelled run of a binding leaves its inputs and the binding usable', as
   await session.close();
 });
 
+test('closing a session waits for its bindings and releases them', async () => {
+  const session = await open(slowModel(256, 20));
+  const [x, y] = [session.allocate('float32', [256, 256]), session.allocate('float32', [256, 256])];
+  const binding = session.bind({ x }, { y });
+  const running = binding.run();
+  await session.close();
+  await running;
+  await assert.rejects(binding.run(), /released/);
+});
+
 test('released tensors and closed sessions are refused, not touched', async () => {
   const session = await open(stepModel());
   const state = session.allocate('float32', [3]);
