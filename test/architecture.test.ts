@@ -233,6 +233,11 @@ describe('what is allowed is not reported', () => {
       "import koffi from 'koffi';\nimport { a } from 'node:fs';",
     ],
     ['generated code', 'services/lib/onnx/a.ts', "import { ModelProto } from '#proto/onnx/onnx';"],
+    [
+      'the environment where a process begins',
+      'services/scheduler/main.ts',
+      'serve(readConfig(process.env));',
+    ],
     ['the environment in a config', 'services/scheduler/config.ts', 'readConfig(process.env);'],
     [
       'an import in a comment',

@@ -85,7 +85,7 @@ function* serviceViolations(file: SourceFile): Generator<string> {
   }
   if (!readsEnvironment(file.path)) {
     for (const { index } of code.matchAll(/\bprocess\s*\.\s*env\b/g)) {
-      yield `${file.path}:${lineAt(code, index)} reads process.env; read it in a config.ts and pass the value on.`;
+      yield `${file.path}:${lineAt(code, index)} reads process.env; read it in main.ts or config.ts and pass the value on.`;
     }
   }
 }
@@ -169,9 +169,10 @@ function* sizeViolations({ path, text }: SourceFile): Generator<string> {
   if (lines > MAX_LINES) yield `${path} has ${lines} lines, of at most ${MAX_LINES}; divide it by concept.`;
 }
 
-/** #base offers reading it, and the config.ts of a service or a noun says what it reads. */
+/** #base offers reading it, a config.ts says what is read, and a process begins by handing it over. */
 function readsEnvironment(path: string): boolean {
-  return isPartOf(path, 'services/lib/base') || path.endsWith('/config.ts');
+  const isEntry = /^services\/[^/]+\/main\.ts$/.test(path) && !isPartOf(path, 'services/lib');
+  return isEntry || isPartOf(path, 'services/lib/base') || path.endsWith('/config.ts');
 }
 
 interface Import {

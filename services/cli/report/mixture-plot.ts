@@ -1,6 +1,6 @@
 // The mixture over the run: one column an interval, as wide as the steps it was in force, divided by domain.
 import type { Spec } from 'vega';
-import { ink, seriesColour } from './palette.js';
+import { ink, seriesColour, seriesOpacity } from './palette.js';
 import type { ReportInterval } from './report-data.js';
 
 /** `lastStep`: where the last interval ends. */
@@ -12,7 +12,7 @@ export function mixturePlot(intervals: readonly ReportInterval[], lastStep: numb
     return interval.weights.map((weight, domain) => {
       const bottom = total;
       total += Number.isFinite(weight) ? weight : 0;
-      return { from, to, bottom, top: total, colour: seriesColour(domain) };
+      return { from, to, bottom, top: total, colour: seriesColour(domain), opacity: seriesOpacity(domain) };
     });
   });
   const end = blocks.reduce((high, { to }) => Math.max(high, to), 1);
@@ -38,7 +38,7 @@ export function mixturePlot(intervals: readonly ReportInterval[], lastStep: numb
             y: { scale: 'y', field: 'bottom' },
             y2: { scale: 'y', field: 'top' },
             fill: { field: 'colour' },
-            fillOpacity: { value: 0.85 },
+            fillOpacity: { field: 'opacity' },
             stroke: { value: ink.paper.light },
             strokeWidth: { value: 1 },
           },

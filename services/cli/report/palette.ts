@@ -39,6 +39,11 @@ export function seriesDash(index: number): readonly number[] {
   return dashes[Math.floor(index / series.length) % dashes.length]!;
 }
 
+/** Beyond ten series colours repeat and areas are paler. */
+export function seriesOpacity(index: number): number {
+  return index < series.length ? 0.85 : 0.45;
+}
+
 /** The rules that turn plots, and swatches of their legends, to the dark tones. */
 export function darkRules(): string {
   return [...series, ...Object.values(ink)]

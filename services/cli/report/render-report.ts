@@ -1,7 +1,7 @@
 // A run as one HTML file: no scripts, nothing loaded from elsewhere, readable without seeing the plots.
 import { html, type Markup, markup, nothing } from './html.js';
+import { domainLegend } from './legend.js';
 import { geometricMean, grouped, mean, measured, ratio } from './numbers.js';
-import { seriesColour } from './palette.js';
 import { drawPlot, type Plot } from './plot.js';
 import { intervalPlots, stepPlots } from './plots.js';
 import type { ReportData } from './report-data.js';
@@ -80,7 +80,7 @@ async function intervalSection(data: ReportData): Promise<Markup> {
     figure(plot, intervalTable(data, plot.key === 'mixture' ? 'weights' : 'ratios')),
   );
   return html`<h2 id="intervals">Gaps and mixture</h2>
-<ul class="legend" aria-label="Colours of the domains">${data.domains.map(({ name }, index) => html`<li><span class="swatch" data-colour="${seriesColour(index)}"></span>${name}</li>`)}</ul>
+${domainLegend(data.domains.map(({ name }) => name))}
 <div class="figures">${await Promise.all(figures)}</div>`;
 }
 

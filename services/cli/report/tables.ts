@@ -1,7 +1,7 @@
 // The tables of a report: results by domain, settings, digests, and the numbers behind the plots.
 import { html, type Markup, nothing } from './html.js';
+import { swatch } from './legend.js';
 import { geometricMean, grouped, mean, measured, perplexity, ratio, share } from './numbers.js';
-import { seriesColour } from './palette.js';
 import type { ReportData, ReportDomain, ReportStep, SettingRow } from './report-data.js';
 
 /** Rows of the table behind the plots over steps. */
@@ -22,7 +22,7 @@ type Arms = ReportData['arms'];
 
 function domainRow(domain: ReportDomain, index: number, arms: Arms, widest: number): Markup {
   const results = [domain.finalPerplexity, ...arms.map((arm) => arm.finalPerplexity[index] ?? Number.NaN)];
-  return html`<tr><th scope="row"><span class="swatch" data-colour="${seriesColour(index)}"></span>${domain.name}</th>
+  return html`<tr><th scope="row">${swatch(index)}${domain.name}</th>
 <td class="number">${perplexity(domain.teacherPerplexity)}</td><td class="number">${perplexity(domain.startPerplexity)}</td>
 ${results.map((value) => resultCell(value, results))}
 ${gapCell(gap(domain), widest)}<td class="number">${share(domain.trainingShare)}</td></tr>`;
