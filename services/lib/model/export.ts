@@ -8,7 +8,8 @@ import {
   parameterCount,
 } from '#nn';
 import { eliminateDeadNodes, GraphBuilder, type Model, writeModel } from '#onnx';
-import type { ModelFolder } from './folder.js';
+
+import type { TokenizerContent } from '#tokenizer';
 import { externalParameters, innerParameters } from './parameters.js';
 import { openWeights, readParameter, type Weights } from './weights.js';
 import { inNewFolder, writeModelFiles } from './write-folder.js';
@@ -19,7 +20,9 @@ const MAX_SELF_CONTAINED_BYTES = 1.5 * 2 ** 30;
 export interface ExportOptions {
   /** Created; must not exist or be empty. */
   readonly folder: string;
-  readonly model: Pick<ModelFolder, 'config' | 'weights' | 'tokenizerContent'>;
+  readonly config: DecoderConfig;
+  readonly weights: Weights;
+  readonly tokenizer: TokenizerContent;
   /** Adds the input attention_mask int64 [batch, sequence] (1 token, 0 padding). Off unless given. */
   readonly attentionMask?: boolean;
   /** Overrides the choice by size: true puts the weights inside model.onnx, false leaves them in model.safetensors. */
@@ -36,7 +39,7 @@ export interface ExportOptions {
  * @throws DdkError already_exists, resource_exhausted on a full disk
  */
 export async function exportModel(options: ExportOptions): Promise<void> {
-  const { config, weights, tokenizerContent: tokenizer } = options.model;
+  const { config, weights, tokenizer } = options;
   await inNewFolder(options.folder, async (folder) => {
     await writeModelFiles(folder, {
       config,

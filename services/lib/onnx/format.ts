@@ -83,8 +83,16 @@ function formatInitializer(where: TensorData | ExternalData): string {
 
 function formatTensor(tensor: TensorData): string {
   const shape = tensor.shape.length === 0 ? '' : `[${tensor.shape.join(',')}]`;
-  const elements = tensor.data.length <= MAX_ELEMENTS ? numbersOf(tensor).map(formatNumber).join(',') : '...';
+  const elements = tensor.data.length <= MAX_ELEMENTS ? elementsOf(tensor).join(',') : '...';
   return `${tensor.dtype}${shape}{${elements}}`;
+}
+
+/** 64-bit integers keep every digit. */
+function elementsOf(tensor: TensorData): string[] {
+  const { dtype } = tensor;
+  if (dtype === 'int64' || dtype === 'uint64')
+    return Array.from<number | bigint, string>(tensor.data, String);
+  return numbersOf(tensor).map(formatNumber);
 }
 
 /** Six significant digits say enough and do not depend on how a float32 prints as a double. */

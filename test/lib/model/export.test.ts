@@ -4,10 +4,23 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { DdkError } from '#base';
-import { checkParity, exportModel, inspectModel, openModel, withoutGradient } from '#model';
+import {
+  checkParity,
+  type ExportOptions,
+  exportModel,
+  inspectModel,
+  type ModelFolder,
+  openModel,
+  withoutGradient,
+} from '#model';
 import { parameterCount } from '#nn';
 import { isExternal, readModel, type TensorData } from '#onnx';
 import { inFolder, makeTiny, session, withRuntime } from './tiny.js';
+
+function exportOf(model: ModelFolder, folder: string, more: Partial<ExportOptions> = {}): ExportOptions {
+  const { config, weights, tokenizerContent: tokenizer } = model;
+  return { folder, config, weights, tokenizer, ...more };
+}
 
 const rows = [
   [1, 2, 3, 4, 5],
@@ -19,7 +32,7 @@ test('an export computes what the model computes, self-contained or beside its w
     const model = await makeTiny(join(folder, 'm'), { tieEmbeddings: false });
     for (const selfContained of [true, false]) {
       const out = join(folder, `out-${selfContained}`);
-      await exportModel({ folder: out, model, selfContained });
+      await exportModel(exportOf(model, out, { selfContained }));
       assert.deepEqual((await readdir(out)).sort(), [
         'config.json',
         'model.onnx',
@@ -44,7 +57,7 @@ test('an export takes any batch and length, and padding behind its mask', () =>
   inFolder(async (folder) => {
     const model = await makeTiny(join(folder, 'm'));
     const out = join(folder, 'out');
-    await exportModel({ folder: out, model, attentionMask: true });
+    await exportModel(exportOf(model, out, { attentionMask: true }));
     await withRuntime(async (runtime) => {
       const open = await runtime.createSession(join(out, 'model.onnx'), session);
       const int64 = (shape: readonly number[], values: readonly number[]): TensorData => ({
@@ -74,7 +87,7 @@ test('an export does not replace a folder that has something in it', () =>
     const model = await makeTiny(join(folder, 'm'));
     const before = await readdir(model.folder);
     await assert.rejects(
-      exportModel({ model, folder: model.folder }),
+      exportModel(exportOf(model, model.folder)),
       (error) => error instanceof DdkError && error.code === 'already_exists',
     );
     assert.deepEqual(await readdir(model.folder), before);
@@ -85,7 +98,7 @@ test('a folder and its export are inspected alike', () =>
   inFolder(async (folder) => {
     const model = await makeTiny(join(folder, 'm'));
     const out = join(folder, 'out');
-    await exportModel({ folder: out, model });
+    await exportModel(exportOf(model, out));
     const ofFolder = await inspectModel(model.folder);
     const ofFile = await inspectModel(join(out, 'model.onnx'));
     assert.equal(ofFolder.fingerprint, model.fingerprint);

@@ -41,8 +41,8 @@ const expand: Evaluation = (c) => {
 const concat: Evaluation = (c) => {
   const { dtype, shape } = c.results[0]!;
   const axis = c.node.axis(c.node.int('axis', 0), shape.length);
-  const outer = shape.slice(0, axis).reduce((a, b) => a * b, 1);
-  const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1);
+  const outer = product(shape.slice(0, axis));
+  const inner = product(shape.slice(axis + 1));
   const data = allocate(dtype, outer * shape[axis]! * inner);
   let start = 0;
   for (let index = 0; index < c.inputs.length; index++) {
@@ -107,29 +107,72 @@ const gather: Evaluation = (c) => {
   const indices = inputOf(c, 1);
   const axis = c.node.axis(c.node.int('axis', 0), x.shape.length);
   const size = x.shape[axis]!;
-  const inner = x.shape.slice(axis + 1).reduce((a, b) => a * b, 1);
-  const outer = x.shape.slice(0, axis).reduce((a, b) => a * b, 1);
+  const inner = product(x.shape.slice(axis + 1));
+  const outer = product(x.shape.slice(0, axis));
   const chosen = numbersOf(indices);
-  if (chosen.some((index) => index < -size || index >= size))
-    return c.node.fail(`an index is outside a size of ${size}`);
   const at = new Float64Array(outer * chosen.length * inner);
   let next = 0;
   for (let i = 0; i < outer; i++) {
     for (const index of chosen) {
-      const row = (i * size + (index < 0 ? index + size : index)) * inner;
+      const row = (i * size + wrapped(c, index, size)) * inner;
       for (let j = 0; j < inner; j++) at[next++] = row + j;
     }
   }
   return take(x, c.results[0]!.shape, at);
 };
 
+/** Position of an index on an axis, counted from the front. */
+function wrapped(c: EvaluationContext, index: number, size: number): number {
+  if (index < -size || index >= size) return c.node.fail(`an index is outside a size of ${size}`);
+  return index < 0 ? index + size : index;
+}
+
+const gatherElements: Evaluation = (c) => {
+  const x = inputOf(c, 0);
+  const chosen = numbersOf(inputOf(c, 1));
+  const { shape } = c.results[0]!;
+  const axis = c.node.axis(c.node.int('axis', 0), x.shape.length);
+  const strides = stridesOf(x.shape);
+  // Other axes go along with the result's; on this one the index says where.
+  const base = positions(
+    shape,
+    strides.map((stride, i) => (i === axis ? 0 : stride)),
+  );
+  const at = base.map((position, i) => position + wrapped(c, chosen[i]!, x.shape[axis]!) * strides[axis]!);
+  return take(x, shape, at);
+};
+
+const gatherND: Evaluation = (c) => {
+  const x = inputOf(c, 0);
+  const indices = inputOf(c, 1);
+  const chosen = numbersOf(indices);
+  const { shape } = c.results[0]!;
+  const batchAxes = c.node.int('batch_dims', 0);
+  const tuple = indices.shape.at(-1)!;
+  const strides = stridesOf(x.shape);
+  const inner = product(x.shape.slice(batchAxes + tuple));
+  const tuples = tuple === 0 ? 0 : chosen.length / tuple;
+  const perBatch = tuples / product(x.shape.slice(0, batchAxes));
+  const at = new Float64Array(tuples * inner);
+  for (let t = 0; t < tuples; t++) {
+    let start = Math.floor(t / perBatch) * product(x.shape.slice(batchAxes));
+    for (let i = 0; i < tuple; i++) {
+      const axis = batchAxes + i;
+      start += wrapped(c, chosen[t * tuple + i]!, x.shape[axis]!) * strides[axis]!;
+    }
+    for (let j = 0; j < inner; j++) at[t * inner + j] = start + j;
+  }
+  return tuple === 0 ? undefined : take(x, shape, at);
+};
+
+function product(sizes: readonly number[]): number {
+  return sizes.reduce((a, b) => a * b, 1);
+}
+
 const constantOfShape: Evaluation = (c) => {
   const { dtype, shape } = c.results[0]!;
   const fill = tensorAttr(c.node.attributes, 'value')?.data[0] ?? 0;
-  const data = allocate(
-    dtype,
-    shape.reduce((a, b) => a * b, 1),
-  );
+  const data = allocate(dtype, product(shape));
   data.fill(fill as never);
   return { dtype, shape, data };
 };
@@ -207,6 +250,8 @@ export const movementEvaluations: Readonly<Record<string, Evaluation>> = {
   Slice: slice,
   Tile: tile,
   Gather: gather,
+  GatherElements: gatherElements,
+  GatherND: gatherND,
   ConstantOfShape: constantOfShape,
   Range: range,
   Where: where,
