@@ -18,9 +18,10 @@ import {
   withdraw,
 } from '../../services/scheduler/assignment.js';
 import { type Command, commandsFor } from '../../services/scheduler/commands.js';
-import type { RunInput, Work, WorkReport } from '../../services/scheduler/events.js';
+import type { RunInput, WorkReport } from '../../services/scheduler/events.js';
 import { createRun, transition } from '../../services/scheduler/machine.js';
 import type { RunState } from '../../services/scheduler/run-state.js';
+import { type OutstandingRecord, outstandingWork, reportOf } from '../../services/scheduler/work-report.js';
 import { domains, exampleSpec, gapsOf } from './example.js';
 
 export const intervals = 3;
@@ -175,14 +176,12 @@ export class World {
 
   /** Looks at the record of the outstanding work and reports what it says. */
   #reconcile(scheduler: 0 | 1, giveUp: boolean): void {
-    const { phase, interval, attempt } = this.#beliefs[scheduler].value;
-    const work = ({ measuring: 'evaluate', training: 'train', exporting: 'export' } as const)[
-      phase.kind as 'measuring'
-    ];
-    if (work === undefined) return;
-    const record = this.#records.get(keyOf({ work, interval }))?.value;
-    if (record === undefined) return;
-    const report = reportOf(work, interval, attempt, record);
+    const { value: state } = this.#beliefs[scheduler];
+    const { attempt, interval } = state;
+    const work = outstandingWork(state);
+    const record = work && this.#records.get(keyOf({ work, interval }))?.value;
+    if (work === undefined || record === undefined) return;
+    const report = reportOf(state, { work, record } as OutstandingRecord, 0);
     if (report) this.#reports.push(report);
     if (report) this.#apply(scheduler, report);
     else if (giveUp && isOpen(record, attempt))
@@ -284,45 +283,6 @@ export class World {
 
 function keyOf({ work, interval }: { work: Assigned; interval: number }): string {
   return work === 'export' ? work : `${work}/${interval}`;
-}
-
-function reportOf(
-  work: Assigned,
-  interval: number,
-  attempt: number,
-  record: AnyRecord,
-): WorkReport | undefined {
-  if (record.state === WorkState.FAILED && record.attempt === attempt) {
-    const { failure, failureRetryable } = record;
-    const failed: Work = work;
-    return {
-      kind: 'work_failed',
-      work: failed,
-      interval,
-      attempt,
-      reason: failure!,
-      retryable: failureRetryable,
-      atMs: 0,
-    };
-  }
-  if (record.state !== WorkState.COMPLETE) return undefined;
-  if ('gaps' in record) {
-    if (record.attempt !== attempt) return undefined;
-    return { kind: 'gaps_measured', interval, attempt, gaps: record.gaps, atMs: 0 };
-  }
-  if ('exportDigest' in record)
-    return { kind: 'export_done', attempt, exportDigest: record.exportDigest, atMs: 0 };
-  const { step, checkpointDigest, metricsDigest, windowsDrawn } = record;
-  return {
-    kind: 'interval_trained',
-    interval,
-    attempt,
-    step,
-    checkpointDigest,
-    metricsDigest,
-    windowsDrawn,
-    atMs: 0,
-  };
 }
 
 /** What a worker makes of its record. A checkpoint's name spells out every step applied and the weights it was drawn by. */
