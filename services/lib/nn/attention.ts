@@ -3,28 +3,35 @@ import type { GraphBuilder, Value } from '#onnx';
 import type { DecoderConfig } from './config.js';
 import { type ParameterLookup, project, rmsNorm } from './layers.js';
 
-/** What all layers share: target shapes for Reshape, the rotation's tables and the causal mask. */
+/**
+ * What all layers share: target shapes for Reshape, the rotation's tables and the causal mask.
+ *
+ * Rows are ordered by time, then sequence: n = t * B + b. A projection's output then is [T, B*heads, D] without moving
+ * anything, and swapping its first two axes is something a batched product can do as it reads (ONNX Runtime fuses it).
+ */
 export interface AttentionGeometry {
-  /** [B, T, heads, D] */
+  /** [T, B*heads, D] */
   readonly split: (heads: number) => Value;
-  /** [B, J, G*T, D]: the queries of one key-value head below each other, so that no key is ever copied for its group. */
+  /** [T, B*J, G*D] */
+  readonly grouped: Value;
+  /** [B*J, T*G, D]: the queries of one key-value head below each other, so that no key is ever copied for its group. */
   readonly folded: Value;
-  /** [B, H, T, T] */
-  readonly scores: Value;
-  /** [B, J, G*T, T] */
+  /** [B*J, T*G, T] */
   readonly foldedScores: Value;
-  /** [B, H, T, D] */
+  /** A shape that the mask broadcasts to. */
+  readonly scores: Value;
+  /** [B*J, T, G*D] */
   readonly unfolded: Value;
   /** [N, H*D] */
   readonly merged: Value;
   readonly queryRotation: Rotation;
   readonly keyRotation: Rotation;
-  /** Added to the scores, broadcast to [B, H, T, T]: 0 where position t may see s, a large negative number elsewhere. */
+  /** Added to the scores: 0 where position t may see s, a large negative number elsewhere. */
   readonly mask: Value;
 }
 
 interface Rotation {
-  /** [T, D/2] */
+  /** [T, B*heads, D/2], or [T, 1, D/2]. Repeated where all layers share it, because products of equal shapes are twice as fast as short broadcasts. */
   readonly cos: Value;
   readonly sin: Value;
 }
@@ -41,26 +48,32 @@ export function staticGeometry(
 ): AttentionGeometry {
   const { heads: H, kvHeads: J, headDim: D } = config;
   const half = D / 2;
+  const G = H / J;
   const table = (turn: (angle: number) => number, scale: number): Value => {
     const data = new Float32Array(length * half);
     for (let t = 0; t < length; t++) {
       for (let i = 0; i < half; i++) data[t * half + i] = scale * turn(t * inverseFrequency(config, i));
     }
-    return b.constant({ dtype: 'float32', shape: [length, half], data });
+    return b.constant({ dtype: 'float32', shape: [length, 1, half], data });
+  };
+  const rotation = (heads: number, scale: number): Rotation => {
+    const shape = [length, batch * heads, half];
+    return { cos: b.expand(table(Math.cos, scale), shape), sin: b.expand(table(Math.sin, scale), shape) };
   };
   const mask = new Float32Array(length * length);
   for (let t = 0; t < length; t++) mask.fill(MASKED, t * length + t + 1, (t + 1) * length);
   const scale = D ** -0.5;
   return {
-    split: (heads) => b.ints([batch, length, heads, D]),
-    folded: b.ints([batch, J, (H / J) * length, D]),
-    scores: b.ints([batch, H, length, length]),
-    foldedScores: b.ints([batch, J, (H / J) * length, length]),
-    unfolded: b.ints([batch, H, length, D]),
-    merged: b.ints([batch * length, H * D]),
-    queryRotation: { cos: table(Math.cos, scale), sin: table(Math.sin, scale) },
-    keyRotation: { cos: table(Math.cos, 1), sin: table(Math.sin, 1) },
-    mask: b.constant({ dtype: 'float32', shape: [length, length], data: mask }),
+    split: (heads) => b.ints([length, batch * heads, D]),
+    grouped: b.ints([length, batch * J, G * D]),
+    folded: b.ints([batch * J, length * G, D]),
+    foldedScores: b.ints([batch * J, length * G, length]),
+    scores: b.ints([batch * J, length, G, length]),
+    unfolded: b.ints([batch * J, length, G * D]),
+    merged: b.ints([length * batch, H * D]),
+    queryRotation: rotation(H, scale),
+    keyRotation: rotation(J, 1),
+    mask: b.constant({ dtype: 'float32', shape: [length, 1, length], data: mask }),
   };
 }
 
@@ -72,32 +85,36 @@ export function dynamicGeometry(
   attentionMask: Value | undefined,
 ): AttentionGeometry {
   const { heads: H, kvHeads: J, headDim: D } = config;
+  const G = H / J;
   const shape = b.op('Shape', [inputIds]);
   const batch = b.slice(shape, 0, 0, 1);
   const length = b.slice(shape, 0, 1, 2);
   const scale = b.scalar(D ** -0.5);
 
   const frequencies = Float32Array.from({ length: D / 2 }, (_, i) => inverseFrequency(config, i));
-  const zero = b.constant({ dtype: 'int64', shape: [], data: BigInt64Array.of(0n) });
-  const one = b.constant({ dtype: 'int64', shape: [], data: BigInt64Array.of(1n) });
-  const positions = b.op('Range', [zero, b.squeeze(length, [0]), one]);
+  const zero = b.scalar(0, 'int64');
+  const positions = b.op('Range', [zero, b.squeeze(length, [0]), b.scalar(1, 'int64')]);
   const angles = b.mul(
-    b.unsqueeze(b.cast(positions, 'float32'), [1]),
-    b.constant({ dtype: 'float32', shape: [1, D / 2], data: frequencies }),
+    b.unsqueeze(b.cast(positions, 'float32'), [1, 2]),
+    b.constant({ dtype: 'float32', shape: [1, 1, D / 2], data: frequencies }),
   );
-  const cos = b.op('Cos', [angles]);
-  const sin = b.op('Sin', [angles]);
+  const cos = b.cos(angles);
+  const sin = b.sin(angles);
 
-  const future = b.less(b.unsqueeze(positions, [1]), b.unsqueeze(positions, [0]));
+  // [T, 1, T], or [B, 1, T, 1, T] where each sequence has its own padding.
+  const future = b.less(b.unsqueeze(positions, [1, 2]), b.unsqueeze(positions, [0, 1]));
   const hidden =
-    attentionMask === undefined ? future : b.or(future, b.unsqueeze(b.equal(attentionMask, zero), [1, 2]));
+    attentionMask === undefined ? future : b.or(future, b.unsqueeze(b.equal(attentionMask, zero), [1, 2, 3]));
+  const rows = b.mul(batch, b.ints([J]));
   return {
-    split: (heads) => b.concat([batch, length, b.ints([heads, D])], 0),
-    folded: b.ints([0, J, -1, D]),
-    scores: b.concat([batch, b.ints([H]), length, length], 0),
-    foldedScores: b.concat([batch, b.ints([J, -1]), length], 0),
-    unfolded: b.ints([0, H, -1, D]),
+    split: (heads) => b.concat([length, b.mul(batch, b.ints([heads])), b.ints([D])], 0),
+    grouped: b.concat([length, rows, b.ints([G * D])], 0),
+    folded: b.concat([rows, b.ints([-1, D])], 0),
+    foldedScores: b.concat([rows, b.ints([-1]), length], 0),
+    scores: b.concat([batch, b.ints([J]), length, b.ints([G]), length], 0),
+    unfolded: b.concat([rows, length, b.ints([G * D])], 0),
     merged: b.ints([-1, H * D]),
+    // A single pass over the ids does not pay for repeating the tables: here they broadcast.
     queryRotation: { cos: b.mul(cos, scale), sin: b.mul(sin, scale) },
     keyRotation: { cos, sin },
     mask: b.where(hidden, b.scalar(MASKED), b.scalar(0)),
@@ -114,29 +131,25 @@ export function emitAttention(
   geometry: AttentionGeometry,
 ): Value {
   const { heads: H, kvHeads: J, headDim: D } = config;
-  const headsFirst = (name: 'q' | 'k' | 'v', heads: number): Value => {
+  const shaped = (x: Value, shape: Value): Value => b.op('Reshape', [x, shape]);
+  // Without groups, the shapes that fold them in and out are the ones the values have already.
+  const fold = (x: Value, shape: Value): Value => (H === J ? x : shaped(x, shape));
+  const byHead = (name: 'q' | 'k' | 'v', heads: number): Value => {
     const bias = config.qkvBias ? own(`self_attn.${name}_proj.bias`) : null;
     const flat = project(b, h_NC, own(`self_attn.${name}_proj.weight`), bias);
-    const split_BTHD = b.op('Reshape', [flat, geometry.split(heads)]);
-    const normed =
-      config.qkNorm && name !== 'v'
-        ? rmsNorm(b, split_BTHD, own(`self_attn.${name}_norm.weight`), config.rmsNormEps)
-        : split_BTHD;
-    return b.transpose(normed, [0, 2, 1, 3]);
+    const split = shaped(flat, geometry.split(heads));
+    return config.qkNorm && name !== 'v'
+      ? rmsNorm(b, split, own(`self_attn.${name}_norm.weight`), config.rmsNormEps)
+      : split;
   };
-  const q_BHTD = rotate(b, headsFirst('q', H), D, geometry.queryRotation);
-  const k_BJTD = rotate(b, headsFirst('k', J), D, geometry.keyRotation);
-  const v_BJTD = headsFirst('v', J);
-
-  const foldedScores = b.matmul(
-    b.op('Reshape', [q_BHTD, geometry.folded]),
-    b.transpose(k_BJTD, [0, 1, 3, 2]),
-  );
-  const scores_BHTT = b.op('Reshape', [foldedScores, geometry.scores]);
-  const weights_BHTT = b.softmax(b.add(scores_BHTT, geometry.mask), -1);
-  const mixed = b.matmul(b.op('Reshape', [weights_BHTT, geometry.foldedScores]), v_BJTD);
-  const mixed_BTHD = b.transpose(b.op('Reshape', [mixed, geometry.unfolded]), [0, 2, 1, 3]);
-  const merged = b.op('Reshape', [mixed_BTHD, geometry.merged]);
+  const queries = rotate(b, byHead('q', H), D, geometry.queryRotation);
+  const keys = rotate(b, byHead('k', J), D, geometry.keyRotation);
+  const foldedQueries = fold(b.transpose(fold(queries, geometry.grouped), [1, 0, 2]), geometry.folded);
+  const foldedScores = b.matmul(foldedQueries, b.transpose(keys, [1, 2, 0]));
+  const masked = b.add(shaped(foldedScores, geometry.scores), geometry.mask);
+  const weights = shaped(b.softmax(masked, -1), geometry.foldedScores);
+  const mixed = b.matmul(weights, b.transpose(byHead('v', J), [1, 0, 2]));
+  const merged = shaped(b.transpose(fold(mixed, geometry.unfolded), [1, 0, 2]), geometry.merged);
   const bias = config.outputBias ? own('self_attn.o_proj.bias') : null;
   return b.add(x_NC, project(b, merged, own('self_attn.o_proj.weight'), bias));
 }
@@ -145,11 +158,11 @@ export function emitAttention(
  * Rotary positions as Hugging Face lays them out: element i turns with element i + D/2 by the angle t * theta^(-2i/D).
  * The queries' tables carry the factor 1/sqrt(D), which saves a pass over the scores.
  */
-function rotate(b: GraphBuilder, x_BHTD: Value, width: number, { cos, sin }: Rotation): Value {
-  const [first, second] = b.split(x_BHTD, 3, [width / 2, width / 2]) as [Value, Value];
+function rotate(b: GraphBuilder, x: Value, width: number, { cos, sin }: Rotation): Value {
+  const [first, second] = b.split(x, 2, [width / 2, width / 2]) as [Value, Value];
   return b.concat(
     [b.sub(b.mul(first, cos), b.mul(second, sin)), b.add(b.mul(second, cos), b.mul(first, sin))],
-    3,
+    2,
   );
 }
 

@@ -1,7 +1,7 @@
 // Global-norm clipping, as torch.nn.utils.clip_grad_norm_: the norm over all gradients together, and the factor for them.
-import type { GraphBuilder, Value } from '#onnx';
+import { elementCount, type GraphBuilder, type Value } from '#onnx';
 
-/** sqrt of the sum of squares over all gradients, a scalar. Two passes over each gradient. */
+/** sqrt of the sum of squares over all gradients, a scalar. One pass over each gradient. */
 export function emitGlobalNorm(b: GraphBuilder, gradients: readonly Value[]): Value {
   const squares = gradients.map((gradient) => sumOfSquares(b, gradient));
   const total = squares.length === 1 ? (squares[0] as Value) : b.reduceSum(b.concat(squares, 0), [0], false);
@@ -13,18 +13,17 @@ export function emitClipScale(b: GraphBuilder, norm: Value, maxNorm: number): Va
   return b.minimum(b.div(b.scalar(maxNorm), b.add(norm, b.scalar(1e-6))), b.scalar(1));
 }
 
+// Reducing everything at once is the fast kernel, but it keeps few partial sums: beyond this many elements float32 would
+// lose digits, so larger gradients are summed by rows first.
+const MAX_ELEMENTS_AT_ONCE = 2 ** 22;
+
 /** [1] */
 function sumOfSquares(b: GraphBuilder, x: Value): Value {
-  const squares = b.op('ReduceSumSquare', [x, b.ints([-1])], { keepdims: 0 });
-  const rank = x.shape?.length ?? 0;
-  return rank <= 1
-    ? b.reshape(squares, [1])
-    : b.reshape(
-        b.reduceSum(
-          squares,
-          Array.from({ length: rank - 1 }, (_, i) => i),
-          false,
-        ),
-        [1],
-      );
+  const axes = (x.shape ?? []).map((_, axis) => axis);
+  const squares = (over: readonly number[]): Value =>
+    b.op('ReduceSumSquare', [x, b.ints(over)], { keepdims: 0 });
+  if (axes.length <= 1 || elementCount(x.shape as readonly number[]) <= MAX_ELEMENTS_AT_ONCE) {
+    return b.reshape(squares(axes), [1]);
+  }
+  return b.reshape(b.reduceSum(squares(axes.slice(-1)), axes.slice(0, -1), false), [1]);
 }

@@ -30,7 +30,8 @@ export function emitDecoder(
 ): DecoderOutputs {
   const { inputIds_BT, parameter, batch, length } = inputs;
   const geometry = b.scope('shared', () => staticGeometry(b, config, batch, length));
-  return emitBlocks(b, config, b.reshape(inputIds_BT, [batch * length]), parameter, geometry);
+  const sizes = { ids: b.ints([batch * length]), byTime: b.ints([length, batch, config.hiddenSize]) };
+  return emitBlocks(b, config, inputIds_BT, parameter, geometry, sizes);
 }
 
 /**
@@ -47,20 +48,29 @@ export function emitDecoderDynamic(
 ): { readonly logits: Value } {
   const { inputIds, attentionMask, parameter } = inputs;
   const geometry = b.scope('shared', () => dynamicGeometry(b, config, inputIds, attentionMask));
-  const { logits_NV } = emitBlocks(b, config, b.reshape(inputIds, [-1]), parameter, geometry);
-  const shape = b.concat([b.op('Shape', [inputIds]), b.ints([config.vocabSize])], 0);
+  const idsShape = b.op('Shape', [inputIds]);
+  const size = (axis: number): Value => b.slice(idsShape, 0, axis, axis + 1);
+  const byTime = b.concat([size(1), size(0), b.ints([config.hiddenSize])], 0);
+  const { logits_NV } = emitBlocks(b, config, inputIds, parameter, geometry, { ids: b.ints([-1]), byTime });
+  const shape = b.concat([idsShape, b.ints([config.vocabSize])], 0);
   return { logits: b.op('Reshape', [logits_NV, shape]) };
 }
 
 function emitBlocks(
   b: GraphBuilder,
   config: DecoderConfig,
-  ids_N: Value,
+  ids_BT: Value,
   parameter: ParameterLookup,
   geometry: AttentionGeometry,
+  /** [N] and [T, B, C] */
+  sizes: { readonly ids: Value; readonly byTime: Value },
 ): DecoderOutputs {
   const embedding_VC = parameter('model.embed_tokens.weight');
-  let x_NC = b.scope('embed', () => b.gather(embedding_VC, ids_N, 0));
+  // Rows go by time, then sequence, from here to the head; see AttentionGeometry.
+  let x_NC = b.scope('embed', () => {
+    const ids_N = b.op('Reshape', [b.transpose(ids_BT, [1, 0]), sizes.ids]);
+    return b.gather(embedding_VC, ids_N, 0);
+  });
   for (let layer = 0; layer < config.layers; layer++) {
     const at = `model.layers.${layer}`;
     const own: ParameterLookup = (name) => parameter(`${at}.${name}`);
@@ -74,7 +84,9 @@ function emitBlocks(
     });
   }
   return b.scope('head', () => {
-    const hidden_NC = rmsNorm(b, x_NC, parameter('model.norm.weight'), config.rmsNormEps);
+    const normed_NC = rmsNorm(b, x_NC, parameter('model.norm.weight'), config.rmsNormEps);
+    const bySequence = b.transpose(b.op('Reshape', [normed_NC, sizes.byTime]), [1, 0, 2]);
+    const hidden_NC = b.reshape(bySequence, [-1, config.hiddenSize]);
     const head_VC = config.tieEmbeddings ? embedding_VC : parameter('lm_head.weight');
     return { hidden_NC, logits_NV: project(b, hidden_NC, head_VC) };
   });
