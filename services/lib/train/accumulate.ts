@@ -5,8 +5,9 @@
 //
 // Parameters are captured from the graph around the body, so nothing but the sums is carried. Normalisation is in the
 // weights: every micro-batch is divided by the whole step's count, so the sum is the gradient of one large batch.
-import type { GraphBuilder, Value } from '#onnx';
-import { emitMicroBatch, emitZeros, type MicroBatchInputs, type MicroBatchOutputs } from './micro-batch.js';
+// The sums start as a single zero that broadcasts: whole zero tensors would be folded into the session for good.
+import { type GraphBuilder, tensor, type Value } from '#onnx';
+import { emitMicroBatch, type MicroBatchInputs, type MicroBatchOutputs } from './micro-batch.js';
 import type { StepSpec } from './spec.js';
 
 /** The same inputs with a leading axis of micro-batches, M. */
@@ -30,7 +31,7 @@ export function emitStepGradients(
   const index = body.input('micro_batch', 'int64', []);
   const condition = body.input('go_on', 'bool', []);
   const before = [...parameters].map(([name, { shape }]) =>
-    body.input(`sum.${name}`, 'float32', shape ?? []),
+    body.input(`sum.${name}`, 'float32', shape?.map((_, axis) => `sum.${name}.${axis}`) ?? []),
   );
   const own = mapInputs(inputs, (x) => body.gather(x, index, 0));
   const micro = emitMicroBatch(body, spec, parameters, own);
@@ -45,14 +46,18 @@ export function emitStepGradients(
     [
       b.scalar(spec.microBatches, 'int64'),
       null,
-      ...[...parameters.values()].map((parameter) => emitZeros(b, parameter)),
+      ...[...parameters.values()].map(({ shape }) =>
+        b.constant(tensor('float32', shape?.map(() => 1) ?? [], [0])),
+      ),
     ],
     parameters.size + 2,
     { body: { graph: body.graph() } },
   );
   const positions = spec.microBatches * spec.batch * spec.length;
   return {
-    gradients: results.slice(0, parameters.size),
+    gradients: [...parameters.values()].map(({ shape }, position) =>
+      b.reshape(results[position] as Value, shape?.map(Number) ?? []),
+    ),
     ce_N: b.reshape(results[parameters.size] as Value, [positions]),
     kl_N: b.reshape(results[parameters.size + 1] as Value, [positions]),
   };

@@ -2,7 +2,7 @@
 import { gradients } from '#autodiff';
 import { assert } from '#base';
 import { emitDecoder, emitLoss, type TeacherTargets } from '#nn';
-import { elementCount, type GraphBuilder, type Value } from '#onnx';
+import type { GraphBuilder, Value } from '#onnx';
 import type { StepSpec } from './spec.js';
 
 /** Flat views of one micro-batch's inputs. */
@@ -93,11 +93,4 @@ export function targetWidth(spec: StepSpec): number | undefined {
     case 'dense':
       return spec.config.vocabSize;
   }
-}
-
-/** Zeros of a parameter's shape, made when the program runs. */
-export function emitZeros(b: GraphBuilder, like: Value): Value {
-  const shape = like.shape?.map(Number) ?? [];
-  assert(elementCount(shape) > 0, `${like.name} has a static shape`);
-  return b.constantOfShape(shape, 0);
 }
