@@ -34,7 +34,9 @@ export function ddk(args: readonly string[], options: RunOptions): Promise<Finis
     stderr += text;
   });
   const timer =
-    options.killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), options.killAfterMs);
+    options.killAfterMs === undefined
+      ? undefined
+      : setTimeout(() => child.kill('SIGKILL'), options.killAfterMs);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {

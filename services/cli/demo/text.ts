@@ -1,6 +1,6 @@
 // The demonstration's text: what is on the machine anyway after installation, sorted into kinds that differ.
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DdkError, sha256Hex, writeFileDurable } from '#base';
 
@@ -66,7 +66,9 @@ export async function collectText(packages: string, folder: string, maxBytes: nu
       if (bytes > maxBytes) break;
     }
     const file = path.join(folder, `${kind.name}.jsonl`);
-    await writeFileDurable(file, `${kept.join('\n')}\n`);
+    const text = `${kept.join('\n')}\n`;
+    // Left alone where nothing has changed: a corpus is found again by its files' names and times.
+    if ((await readFile(file, 'utf8').catch(() => '')) !== text) await writeFileDurable(file, text);
     domains.push({ name: kind.name, file, documents: kept.length, bytes });
   }
   return domains;

@@ -220,7 +220,8 @@ async function tokenizerFor(
   };
   createTokenizer(content);
   await mkdir(path.dirname(file), { recursive: true });
-  await writeFileDurable(file, text);
+  // Written once: a corpus is found again by its files' names and times.
+  if ((await readFile(file, 'utf8').catch(() => '')) !== text) await writeFileDurable(file, text);
   return { file, content };
 }
 
