@@ -11,6 +11,7 @@ import { decodeRunEvent, publishRunEvent, runEventSubject } from '#work';
 import { readDomains } from './check-inputs.js';
 import type { SchedulerConfig } from './config.js';
 import { Coordinator } from './coordinator.js';
+import { watchDeadWork } from './dead-work.js';
 import { schedulerHandlers } from './handlers.js';
 import { rpcWorkers } from './rpc-workers.js';
 import { RunStore } from './run-store.js';
@@ -56,8 +57,12 @@ export async function startScheduler(
     const event = decodeRunEvent(message);
     if (event && tellsOfWork(event.kind?.$case)) coordinator.hint(event.runId);
   });
+  const ignoreDead = await watchDeadWork(bus, logger, (runId, attempt, error) =>
+    coordinator.workEnded(runId, attempt, error),
+  );
   const stop = async (): Promise<void> => {
     await unsubscribe();
+    await ignoreDead();
     await workers.close();
     await coordinator.close();
     teacher.close();

@@ -4,6 +4,7 @@ import test from 'node:test';
 import { DdkError, type ErrorCode } from '#base';
 import type { WatchRunResponse } from '#proto/ddk/v1/scheduler';
 import { type DomainGap, MixturePolicy, type RunSpec, RunState } from '#proto/ddk/v1/types';
+import { workQueues } from '#work';
 import { startFakeWorkers } from './fake-workers.js';
 import { serviceScene, smallStudent } from './service-scene.js';
 
@@ -186,6 +187,27 @@ test('a run is paused, resumed, extended and cancelled, and told why not where i
   await scheduler.createRun({ requestId: 'other', spec: { ...spec, name: 'other' } });
   assert.equal((await scheduler.cancelRun({ run: 'other' })).run?.state, RunState.CANCELLED);
   assert.equal((await scheduler.cancelRun({ run: 'other' })).run?.state, RunState.CANCELLED);
+});
+
+test('work that the bus has given up is assigned again', async (t) => {
+  const { scheduler, spec, store, bus } = await serviceScene(t);
+  // A worker that cannot make sense of anything.
+  const stop = await bus.consume(
+    workQueues.evaluate,
+    { concurrency: 1, ackWaitMs: 1000, maxAttempts: 1 },
+    (delivery) => delivery.terminate('it cannot be read'),
+  );
+  await scheduler.createRun({ requestId: 'dead', spec });
+  for await (const { update } of scheduler.watchRun({ run: 'example', afterRevision: 0n })) {
+    if (update?.$case !== 'run' || update.value.failures === 0) continue;
+    assert.equal(update.value.state, RunState.MEASURING);
+    await stop();
+    await startFakeWorkers(store, bus);
+    break;
+  }
+  for await (const { update } of scheduler.watchRun({ run: 'example', afterRevision: 0n })) {
+    if (update?.$case === 'run' && update.value.state === RunState.SUCCEEDED) return;
+  }
 });
 
 test('lists come in pages, the newest first', async (t) => {
