@@ -54,3 +54,8 @@ export function treatmentOf(node: Node): Treatment {
 export function differentiableOperators(): readonly string[] {
   return [...rules.keys()].sort();
 }
+
+/** Operators that are constant by nature: a gradient ends there and needs no rule. */
+export function constantOperators(): readonly string[] {
+  return [...constantByNature].sort();
+}

@@ -1,7 +1,7 @@
 // What is in a model: a folder or an .onnx file.
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { differentiableOperators } from '#autodiff';
+import { constantOperators, differentiableOperators } from '#autodiff';
 import { DdkError, resolveInside, Sha256 } from '#base';
 import {
   type DType,
@@ -47,38 +47,6 @@ export interface ModelReport {
   readonly fingerprint: string;
 }
 
-/** Nothing flows back through these, so they need no rule. */
-const constantByNature = new Set([
-  ...[
-    'Shape',
-    'Size',
-    'Constant',
-    'ConstantOfShape',
-    'Range',
-    'Equal',
-    'Less',
-    'LessOrEqual',
-    'Greater',
-    'GreaterOrEqual',
-  ],
-  ...[
-    'And',
-    'Or',
-    'Xor',
-    'Not',
-    'IsNaN',
-    'IsInf',
-    'ArgMax',
-    'ArgMin',
-    'NonZero',
-    'Sign',
-    'Floor',
-    'Ceil',
-    'Round',
-    'EyeLike',
-  ],
-]);
-
 /** @throws DdkError as openModel and readModel do */
 export async function inspectModel(path: string): Promise<ModelReport> {
   const found = await stat(path).catch((cause: unknown) => {
@@ -99,7 +67,7 @@ export function withoutGradient(report: ModelReport): string[] {
 }
 
 function describeModel(model: Model): Omit<ModelReport, 'kind' | 'path' | 'fingerprint'> {
-  const rules = new Set([...differentiableOperators(), ...constantByNature]);
+  const rules = new Set([...differentiableOperators(), ...constantOperators()]);
   const counts = new Map<string, number>();
   countOperators(model.graph, counts);
   const operators = [...counts]
