@@ -6,11 +6,10 @@ import type {
   TrainIntervalResponse,
 } from '#proto/ddk/v1/student_trainer';
 import { Provider } from '#proto/ddk/v1/types';
-import type { CallContext, Implementation } from '#rpc';
+import { type CallContext, type Implementation, Mailbox } from '#rpc';
 import type { Runtime, Provider as RuntimeProvider } from '#runtime';
 import { exportStudent } from './export-student.js';
 import { trainInterval } from './interval-trainer.js';
-import { Mailbox } from './mailbox.js';
 import type { TrainerParts } from './parts.js';
 
 export interface HandlerParts {

@@ -1,13 +1,12 @@
 // Scores batches of windows: pads them to a session's shape, runs one at a time, packs what comes out.
 //
 // Shapes: B rows, T positions, V vocabulary, K kept entries.
-import { assert, DdkError } from '#base';
+import { assert, createTurns, DdkError } from '#base';
 import { type TensorData, tensorOver } from '#onnx';
 import { encodeTargets } from '#targets';
 import { metrics, spans, withSpan } from '#telemetry';
 import type { Output, ScoringRequest } from './scoring-request.js';
 import { rowBucket, type Sessions } from './sessions.js';
-import { createTurns } from './turns.js';
 
 export interface ScoredBatch {
   readonly payload: Uint8Array;

@@ -5,6 +5,7 @@ export { isLoopback, type Security, type TlsFiles } from './credentials.js';
 export { type Check, type CheckResult, Health, type HealthOptions, type HealthReport } from './health.js';
 export { HealthService } from './health-service.js';
 export { defaultMaxMessageBytes, type ServerLimits } from './limits.js';
+export { Mailbox } from './mailbox.js';
 export type {
   AnyMethod,
   CallOptions,

@@ -19,7 +19,8 @@ export interface TargetSourceOptions {
 
 export function openTargetSource(options: TargetSourceOptions): TargetSource {
   const { model, scores, encoding, temperature, length, cache } = options;
-  const windowBytes = bytesPerPosition(encoding, model.vocabSize) * length;
+  const positionBytes = bytesPerPosition(encoding, model.vocabSize);
+  const windowBytes = positionBytes * length;
 
   const keyOf = (window: Window, rows: number): string =>
     targetsCacheKey({
@@ -45,7 +46,7 @@ export function openTargetSource(options: TargetSourceOptions): TargetSource {
     close: () => scores.close(),
     async fetch(windows, signal) {
       assert(windows.length > 0, 'there are windows to fetch targets for');
-      const rows = rowsPerMessage(windows.length, length, model);
+      const rows = rowsPerMessage(windows.length, length, positionBytes, model);
       const packed = Buffer.allocUnsafe(windows.length * windowBytes);
       const keys = windows.map((window) => (cache === undefined ? '' : keyOf(window, rows)));
       const missing: number[] = [];

@@ -117,7 +117,7 @@ export async function openTeacher(options: TeacherOptions): Promise<Teacher> {
       return {
         close: () => scores.close(),
         async score(windows, signal) {
-          const rows = rowsPerMessage(windows.length, length, served);
+          const rows = rowsPerMessage(windows.length, length, 4, served);
           const parts: Promise<Float32Array>[] = [];
           for (let from = 0; from < windows.length; from += rows) {
             const part = windows.slice(from, from + rows);

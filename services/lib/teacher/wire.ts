@@ -2,6 +2,9 @@
 import { endianness } from 'node:os';
 import { assert, DdkError } from '#base';
 
+/** A message's answer should not be larger: far from the limit of 8 MiB, and small enough to flow steadily. */
+const payloadBytesPerMessage = 4 * 1024 * 1024;
+
 /** Predicted positions that a message should carry: enough to fill a session's run, few enough to keep a pipe of them. */
 const positionsPerMessage = 1024;
 
@@ -9,18 +12,20 @@ const positionsPerMessage = 1024;
 assert(endianness() === 'LE', 'this machine is little-endian');
 
 /**
- * Rows a message for `rows` windows of `length` predicted positions. All messages of a step have the same number, the
+ * Rows a message for `rows` windows of `length` predicted positions with `bytesPerPosition` in the answer. All messages of a step have the same number, the
  * last one padded, because the shape a window is scored in may decide the last bit of its targets.
  */
 export function rowsPerMessage(
   rows: number,
   length: number,
+  bytesPerPosition: number,
   limits: { readonly maximumRows: number; readonly maximumPositions: number },
 ): number {
+  const wanted = Math.min(positionsPerMessage, payloadBytesPerMessage / bytesPerPosition);
   const most = Math.min(
     limits.maximumRows,
     Math.floor(limits.maximumPositions / length),
-    Math.max(1, Math.floor(positionsPerMessage / length)),
+    Math.max(1, Math.floor(wanted / length)),
   );
   if (most < 1) {
     throw new DdkError(

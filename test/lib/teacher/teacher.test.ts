@@ -70,11 +70,15 @@ test('log-probabilities of labels come without those of the padding', async (t) 
 
 test('rows are spread evenly over as few messages as the limits permit', () => {
   const limits = { maximumRows: 32, maximumPositions: 4096 };
-  assert.equal(rowsPerMessage(16, 128, limits), 8); // 1024 positions a message
-  assert.equal(rowsPerMessage(13, 128, limits), 7); // 7 + 6, not 8 + 5
-  assert.equal(rowsPerMessage(3, 2048, limits), 1);
-  assert.equal(rowsPerMessage(100, 16, limits), 25); // 4 messages of 25, at most 32
-  assert.throws(() => rowsPerMessage(1, 5000, limits), /4096 positions a message, but one window has 5000/);
+  assert.equal(rowsPerMessage(16, 128, 4, limits), 8); // 1024 positions a message
+  assert.equal(rowsPerMessage(13, 128, 4, limits), 7); // 7 + 6, not 8 + 5
+  assert.equal(rowsPerMessage(3, 2048, 4, limits), 1);
+  assert.equal(rowsPerMessage(100, 16, 4, limits), 25); // 4 messages of 25, at most 32
+  assert.equal(rowsPerMessage(8, 128, 16_384, limits), 2); // 4 MiB are 256 positions of 16 KiB
+  assert.throws(
+    () => rowsPerMessage(1, 5000, 4, limits),
+    /4096 positions a message, but one window has 5000/,
+  );
 });
 
 test('what was scored once is read from disk, with the same bytes', async (t) => {

@@ -1,8 +1,9 @@
 // From calls to an async iteration: what is put is read in order by one reader.
 
-/** A reader that lags keeps the latest messages; each step's progress is superseded by the next. */
+/** A reader that lags keeps the latest messages: progress is superseded by the next. */
 const most = 10_000;
 
+/** Joins work that calls back with a stream that is pulled. */
 export class Mailbox<T> implements AsyncIterable<T> {
   readonly #waiting: T[] = [];
   #ended: { readonly error: unknown } | undefined;

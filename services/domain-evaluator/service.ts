@@ -1,0 +1,97 @@
+// Domain-evaluator as a service: core, queue and server put together, for a process of its own and the embedded mode.
+import { randomUUID } from 'node:crypto';
+import { type Clock, createTurns, DdkError, type Logger, systemClock } from '#base';
+import type { Bus } from '#bus';
+import { DomainEvaluatorServiceService } from '#proto/ddk/v1/domain_evaluator';
+import { Health, type RunningServer, service, startServer } from '#rpc';
+import { chooseProvider, type Runtime } from '#runtime';
+import type { Store } from '#store';
+import { consumeWork } from '#work';
+import type { DomainEvaluatorConfig } from './config.js';
+import { type EvaluationParts, evaluateInterval } from './evaluate-interval.js';
+import { evaluatorHandlers } from './handlers.js';
+
+export interface DomainEvaluatorDependencies {
+  readonly store: Store;
+  /** Work is taken from its queue and told of on it. Without it, work comes by RPC alone. */
+  readonly bus?: Bus;
+  readonly runtime: Runtime;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** How long the teacher may be away before a measurement fails and is left to another attempt. Default 60 s. */
+  readonly teacherPatienceMs?: number;
+}
+
+export async function startDomainEvaluator(
+  config: DomainEvaluatorConfig,
+  dependencies: DomainEvaluatorDependencies,
+): Promise<RunningServer> {
+  const { store, bus, runtime, logger, clock = systemClock, teacherPatienceMs = 60_000 } = dependencies;
+  const { security, teacherAddress, device, threads } = config;
+  const { provider, why } = chooseProvider(config.provider);
+  const stopping = new AbortController();
+  const parts: EvaluationParts = {
+    store,
+    bus,
+    execution: { runtime, provider, device, threads },
+    teacherAddress,
+    teacherPatienceMs,
+    security,
+    clock,
+    logger,
+    worker: `domain-evaluator/${process.pid}/${randomUUID()}`,
+    stopping: stopping.signal,
+  };
+
+  // One measurement at a time has the processor, whichever way it came.
+  const takeTurn = createTurns();
+  const inTurn = <T>(body: () => Promise<T>): Promise<T> =>
+    takeTurn(() => {
+      stopping.signal.throwIfAborted();
+      return body();
+    });
+
+  const health = new Health({ logger });
+  health.add('store', () => store.check());
+  health.set('provider', true, `${provider}: ${why}`);
+  if (bus !== undefined) health.add('bus', () => bus.check());
+  const stopConsuming =
+    bus === undefined
+      ? undefined
+      : await consumeWork(bus, 'evaluate', logger, async (item) => {
+          await inTurn(() => evaluateInterval(item, parts, () => {}));
+        });
+  const server = await startServer({
+    address: config.listen,
+    services: [service(DomainEvaluatorServiceService, evaluatorHandlers({ parts, inTurn }))],
+    health,
+    logger,
+    security,
+  }).catch(async (error: unknown) => {
+    await stopConsuming?.();
+    throw error;
+  });
+  logger.info({ address: server.address, provider, why }, 'domain-evaluator is listening');
+
+  const stop = async (): Promise<void> => {
+    await stopConsuming?.();
+    await takeTurn(() => Promise.resolve());
+  };
+  const halt = (): void =>
+    stopping.abort(new DdkError('unavailable', 'The evaluator is stopping; ask again.'));
+  return {
+    address: server.address,
+    port: server.port,
+    async drain(graceMs) {
+      // A measurement is short and starts over elsewhere; waiting for it would gain nothing.
+      halt();
+      await server.drain(graceMs);
+      await stop();
+    },
+    async close() {
+      halt();
+      await server.close();
+      await stop();
+    },
+  };
+}

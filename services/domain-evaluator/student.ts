@@ -1,0 +1,121 @@
+// The student at a checkpoint, as a session that scores labels.
+//
+// Shapes: B rows, T positions.
+import { assert, DdkError } from '#base';
+import type { Window } from '#corpus';
+import { openWeights, scoringModel, type Weights } from '#model';
+import { type DecoderConfig, parseDecoderConfig } from '#nn';
+import { tensorOver } from '#onnx';
+import { ModelManifest } from '#proto/ddk/v1/types';
+import type { Provider, Runtime } from '#runtime';
+import type { ArtifactStore } from '#store';
+import { readCheckpoint } from '#train';
+
+export interface Execution {
+  readonly runtime: Runtime;
+  readonly provider: Provider;
+  readonly device: number;
+  readonly threads: number;
+}
+
+export interface StudentScorer {
+  /** Windows scored in one run of the session. */
+  readonly rows: number;
+  /** Log-probabilities of the labels of at most `rows` windows, [windows * T]. */
+  score(windows: readonly Window[], signal: AbortSignal): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** Positions a run: enough to fill the processor, as far as their logits fit into memory. */
+const positionsPerRun = 2048;
+const maxLogitsBytes = 256 * 1024 * 1024;
+const maxConfigBytes = 1024 * 1024;
+
+/** Throws not_found for a missing artifact, failed_precondition for a checkpoint of another model. */
+export async function openStudent(
+  artifacts: ArtifactStore,
+  digests: { readonly student: string; readonly checkpoint: string },
+  corpus: { readonly vocabSize: number; readonly sequenceLength: number },
+  execution: Execution,
+): Promise<StudentScorer> {
+  const config = await readConfig(artifacts, digests.student);
+  requireFit(config, corpus, digests.student);
+  const { weights } = await readCheckpoint(digests.checkpoint, artifacts);
+  const opened = await openWeights(await artifacts.localPath(weights.digest));
+  return createScorer(config, opened, corpus.sequenceLength, execution);
+}
+
+async function readConfig(artifacts: ArtifactStore, studentDigest: string): Promise<DecoderConfig> {
+  const manifest = ModelManifest.decode(await artifacts.bytes(studentDigest, { maxBytes: maxConfigBytes }));
+  const bytes = await artifacts.bytes(manifest.configDigest, { maxBytes: maxConfigBytes });
+  const where = `the student's config.json (${manifest.configDigest})`;
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch (cause) {
+    throw new DdkError('invalid_argument', `${where} is not JSON; upload the student again.`, { cause });
+  }
+  return parseDecoderConfig(json, where);
+}
+
+function requireFit(
+  config: DecoderConfig,
+  corpus: { readonly vocabSize: number; readonly sequenceLength: number },
+  studentDigest: string,
+): void {
+  if (corpus.vocabSize > config.vocabSize) {
+    throw new DdkError(
+      'failed_precondition',
+      `The corpus has ${corpus.vocabSize} token ids and student ${studentDigest} only ${config.vocabSize}; tokenise it with the student's tokenizer.`,
+    );
+  }
+  if (corpus.sequenceLength > config.maxPositions) {
+    throw new DdkError(
+      'failed_precondition',
+      `The corpus has windows of ${corpus.sequenceLength} positions and student ${studentDigest} takes ${config.maxPositions}; build it with shorter ones.`,
+    );
+  }
+}
+
+async function createScorer(
+  config: DecoderConfig,
+  weights: Weights,
+  length: number,
+  { runtime, provider, device, threads }: Execution,
+): Promise<StudentScorer> {
+  const positions = Math.min(positionsPerRun, Math.floor(maxLogitsBytes / (4 * config.vocabSize)));
+  const rows = Math.max(1, Math.floor(positions / length));
+  const graph = scoringModel({ config, weights, batch: rows, length, head: { kind: 'label_log_probs' } });
+  const session = await runtime.createSession(graph.bytes, {
+    provider,
+    deviceId: device,
+    threads,
+    externalDataFolder: graph.externalDataFolder,
+  });
+  return {
+    rows,
+    close: () => session.close(),
+    async score(windows, signal) {
+      const inputs = new BigInt64Array(rows * length);
+      const labels = new BigInt64Array(rows * length);
+      for (let row = 0; row < rows; row += 1) {
+        // Rows beyond the last repeat it; what comes of them is dropped.
+        const { ids } = windows[Math.min(row, windows.length - 1)]!;
+        for (let t = 0; t < length; t += 1) {
+          inputs[row * length + t] = BigInt(ids[t]!);
+          labels[row * length + t] = BigInt(ids[t + 1]!);
+        }
+      }
+      const { label_log_probs } = await session.run(
+        {
+          input_ids: tensorOver('int64', [rows, length], inputs),
+          labels: tensorOver('int64', [rows, length], labels),
+        },
+        { signal },
+      );
+      const logProbs = label_log_probs?.data;
+      assert(logProbs instanceof Float32Array, 'label_log_probs is float32');
+      return logProbs.subarray(0, windows.length * length);
+    },
+  };
+}
