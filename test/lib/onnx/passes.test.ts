@@ -15,6 +15,7 @@ import {
   inferShapes,
   type Model,
   optimise,
+  tensor,
   type Value,
 } from '#onnx';
 import { openRuntime } from '#runtime';
@@ -85,6 +86,28 @@ test('outputs keep their names even where they are equal', () => {
     ['first', 'second', 'third'],
   );
   checkModel(model);
+});
+
+test('weights are neither folded nor taken for each other, constants that are equal are', () => {
+  const b = new GraphBuilder('weights');
+  const x = b.input('x', 'float32', [2, 4]);
+  const [bias, other] = ['bias', 'other'].map((name) =>
+    b.constant(tensor('float32', [4], [0, 0, 0, 0]), name),
+  );
+  const [one, two] = ['one', 'two'].map((name) => b.constant(tensor('int64', [1], [4]), name));
+  const table = (length: Value): Value => b.cast(b.op('ConstantOfShape', [length]), 'float32');
+  const tables = b.add(b.add(x, table(one!)), table(two!));
+  b.output('y', b.add(b.add(tables, b.unsqueeze(bias!, [0])), other!));
+  assert.equal(
+    body(optimise(b.build())),
+    `Add: float32[2,4] = Add(x, float32[4]{0,0,0,0})
+Add_1: float32[2,4] = Add(Add, float32[4]{0,0,0,0})
+Unsqueeze: float32[1,4] = Unsqueeze(float32[4]{0,0,0,0}, int64[1]{0})
+Add_2: float32[2,4] = Add(Add_1, Unsqueeze)
+y: float32[2,4] = Add(Add_2, float32[4]{0,0,0,0})`,
+  );
+  const kept = [...optimise(b.build()).graph.initializers.keys()].map(({ name }) => name);
+  assert.deepEqual(kept, ['bias', 'other', 'const', 'ConstantOfShape']);
 });
 
 test('random numbers are not common subexpressions', () => {

@@ -3,6 +3,7 @@ import type { Attribute, ExternalData, Model, Node, TensorData, Value } from '..
 import { isExternal, qualifiedOp, subgraphs } from '../ir.js';
 import { contentKey } from '../tensor.js';
 import { rewriteModel } from './rewrite.js';
+import { weightsOf } from './weights.js';
 
 /** Two nodes of these with equal inputs do not give equal results. */
 const impure = new Set([
@@ -15,21 +16,24 @@ const impure = new Set([
   'Dropout',
 ]);
 
-/** Larger initializers are not compared byte by byte: weights do not repeat. */
+/** Larger initializers are not compared byte by byte: nothing that large repeats. */
 const MAX_COMPARED_BYTES = 1 << 20;
 
 /**
  * Equal operator, attributes (type and value, in any order), inputs and number of outputs make equal nodes. Identity is
  * its input. Inside a body everything computed before it in the graphs around it counts as computed. Nodes that make a
- * graph's outputs keep their names and stay.
+ * graph's outputs keep their names and stay. Weights are equal only where they lie at the same place of the same file.
  */
-export function eliminateCommonSubexpressions(model: Model): Model {
+export function eliminateCommonSubexpressions(
+  model: Model,
+  weights: ReadonlySet<Value> = weightsOf(model),
+): Model {
   const seen = new Layers<readonly Value[]>();
   return rewriteModel(model, {
     enter: () => seen.push(),
     leave: () => seen.pop(),
     initializer(value, where, outputs) {
-      const key = initializerKey(value, where);
+      const key = weights.has(value) && !isExternal(where) ? undefined : initializerKey(value, where);
       if (key === undefined) return undefined;
       const [known] = seen.get(key) ?? [];
       if (known !== undefined && !outputs.has(value)) return known;

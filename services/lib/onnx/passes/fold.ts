@@ -8,9 +8,10 @@ import type { ResultType } from '../infer/context.js';
 import { isStatic } from '../infer/dims.js';
 import { shapeRange } from '../infer/movement.js';
 import { inferOrDeclared } from '../infer/outputs.js';
-import { type Model, type Node, type Shape, subgraphs, type TensorData } from '../ir.js';
+import { type Model, type Node, type Shape, subgraphs, type TensorData, type Value } from '../ir.js';
 import { intsTensor, numbersOf, scalarTensor } from '../tensor.js';
 import { type Decision, rewriteModel } from './rewrite.js';
+import { weightsOf } from './weights.js';
 
 /** All folded constants of one model together; past this nodes are left as they are. */
 const MAX_FOLDED_BYTES = 256 * 2 ** 20;
@@ -22,15 +23,18 @@ export function inferShapes(model: Model): Model {
 
 /**
  * Replaces nodes whose results are known: constant operands (as far as the interpreter goes), and shapes of values
- * whose sizes are known although their contents are not. Infers shapes on the way. Nodes that make a graph's outputs stay.
+ * whose sizes are known although their contents are not. Infers shapes on the way. Nodes that make a graph's outputs
+ * stay, and so does everything that is computed from weights.
  */
-export function foldConstants(model: Model): Model {
+export function foldConstants(model: Model, weights: ReadonlySet<Value> = weightsOf(model)): Model {
   let folded = 0;
   return rewriteModel(model, {
     node(node, outputs): Decision {
       const typed = retype(node);
       if (node.outputs.some((output) => outputs.has(output)) || subgraphs(node).length > 0) return typed;
-      const tensors = shapeResult(node) ?? constantResult(node);
+      const tensors =
+        shapeResult(node) ??
+        (node.inputs.some((x) => x !== null && weights.has(x)) ? undefined : constantResult(node));
       if (tensors === undefined) return typed;
       folded += tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
       return folded > MAX_FOLDED_BYTES ? typed : { kind: 'constants', tensors };

@@ -5,15 +5,21 @@ import { eliminateCommonSubexpressions } from './cse.js';
 import { eliminateDeadNodes } from './dead.js';
 import { foldConstants } from './fold.js';
 import { rewriteModel } from './rewrite.js';
+import { weightsOf } from './weights.js';
 
 /** Each round either removes a node or is the last; in practice two or three are enough. */
 const MAX_ROUNDS = 16;
 
-/** Folds constants, merges common subexpressions and removes dead nodes until nothing changes. Results are the same. */
+/**
+ * Folds constants, merges common subexpressions and removes dead nodes until nothing changes. Results are the same, and
+ * stay so when the weights change.
+ */
 export function optimise(model: Model): Model {
+  // Decided once: what folding makes is no weight, although it looks like one.
+  const weights = weightsOf(model);
   let current = model;
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const next = eliminateDeadNodes(eliminateCommonSubexpressions(foldConstants(current)));
+    const next = eliminateDeadNodes(eliminateCommonSubexpressions(foldConstants(current, weights), weights));
     const done = countNodes(next.graph) === countNodes(current.graph);
     current = next;
     if (done) break;
