@@ -18,7 +18,7 @@ export interface SchedulerConfig {
 export interface SchedulerProcessConfig extends SchedulerConfig {
   readonly trainerAddress: string;
   readonly evaluatorAddress: string;
-  /** Folder of the store. */
+  /** Folder whose `store` holds records and artifacts; the one that trainer and evaluator have. */
   readonly data: string;
   readonly logLevel: string;
   readonly telemetryEndpoint: string | undefined;

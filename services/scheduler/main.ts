@@ -1,4 +1,5 @@
 // The scheduler as a process of its own: settings from the environment, store on disk, work dispatched by RPC.
+import path from 'node:path';
 import { createLogger, DdkError, Environment, Lifecycle, onTermination } from '#base';
 import { openMemoryBus } from '#bus';
 import { openDiskStore } from '#store';
@@ -14,7 +15,7 @@ async function main(): Promise<void> {
 
   const telemetry = await startTelemetry('ddk-scheduler', { endpoint: config.telemetryEndpoint, logger });
   lifecycle.defer('telemetry', () => telemetry.stop());
-  const store = await openDiskStore(config.data);
+  const store = await openDiskStore(path.join(config.data, 'store'));
   lifecycle.defer('store', () => store.close());
   const bus = openMemoryBus();
   lifecycle.defer('bus', () => bus.close());
