@@ -1,5 +1,5 @@
 // Writing a model folder: everything is written beside it and put in place at once.
-import { mkdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DdkError, makeFolder, syncFolder, temporaryPath, writeFileDurable } from '#base';
 import { type DecoderConfig, decoderConfigJson, decoderParameters, initialParameter } from '#nn';
@@ -34,16 +34,25 @@ export async function createModel(options: {
   readonly seed: number;
 }): Promise<ModelFolder> {
   const specs = new Map(decoderParameters(options.config).map((spec) => [spec.name, spec]));
-  const tokenizer = {
-    json: JSON.parse(options.tokenizerJson) as unknown,
-    config: undefined,
-    where: 'the tokenizer',
-  };
+  const where = 'the tokenizer';
+  const tokenizer = { json: parseTokenizer(options.tokenizerJson), config: undefined, where };
   return saveModel({
     ...options,
     tokenizer,
     parameter: (name) => initialParameter(specs.get(name)!, options.seed),
   });
+}
+
+function parseTokenizer(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new DdkError(
+      'invalid_argument',
+      `The tokenizer.json of a new model is not valid JSON; give one as Hugging Face writes it.`,
+      { cause },
+    );
+  }
 }
 
 /** Writes a model folder that ddk and transformers can load, whole or not at all. Throws as {@link createModel}. */
@@ -136,14 +145,20 @@ export async function inNewFolder(path: string, fill: (folder: string) => Promis
 }
 
 async function refuseOccupied(target: string): Promise<void> {
-  const found = await stat(target).catch(() => undefined);
-  if (found === undefined) return;
+  const entries = await readdir(target).catch((error: unknown) => {
+    const { code } = DdkError.from(error);
+    // Nothing there is what is wanted; a file gives ENOTDIR, which has the same code.
+    if (code === 'not_found') return undefined;
+    throw DdkError.from(error);
+  });
   const remedy = `choose another name or remove ${basename(target)} first`;
-  if (!found.isDirectory()) throw new DdkError('already_exists', `${target} is a file; ${remedy}.`);
-  try {
-    // Succeeds on an empty folder only, which the new one replaces.
-    await rmdir(target);
-  } catch (cause) {
-    throw new DdkError('already_exists', `${target} exists and is not empty; ${remedy}.`, { cause });
+  if (entries === undefined) {
+    const isThere = await stat(target).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) throw new DdkError('already_exists', `${target} is a file; ${remedy}.`);
+  } else if (entries.length > 0) {
+    throw new DdkError('already_exists', `${target} exists and is not empty; ${remedy}.`);
   }
 }

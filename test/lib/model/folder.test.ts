@@ -4,7 +4,7 @@ import { copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } fr
 import { join } from 'node:path';
 import test from 'node:test';
 import { DdkError, type ErrorCode } from '#base';
-import { openModel, openWeights, readParameter, saveModel } from '#model';
+import { createModel, openModel, openWeights, readParameter, saveModel } from '#model';
 import { decoderParameters, initialParameter } from '#nn';
 import { halfFromFloat } from '#onnx';
 import { type TensorSource, writeSafetensors } from '#safetensors';
@@ -83,7 +83,14 @@ test('a folder with something in it is not overwritten, an empty one is used', (
       'failed_precondition',
       /has 257 ids and the model's vocab_size is 100/,
     );
-    assert.deepEqual(await readdir(folder), ['empty']);
+    await writeFile(join(folder, 'file'), '');
+    await rejectsAs(makeTiny(join(folder, 'file')), 'already_exists', /file is a file; choose another name/);
+    await rejectsAs(
+      createModel({ folder: join(folder, 'x'), config: tinyConfig, tokenizerJson: '{', seed: 1 }),
+      'invalid_argument',
+      /tokenizer\.json of a new model is not valid JSON/,
+    );
+    assert.deepEqual((await readdir(folder)).sort(), ['empty', 'file']);
   }));
 
 test('a sharded model is the same model, and its index is checked', () =>
