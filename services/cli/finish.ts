@@ -1,7 +1,7 @@
 // What a run leaves for people: the student's files, the metrics as CSV, the report.
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { DdkError, resolveInside, writeFileDurable } from '#base';
+import { DdkError, resolveInside, temporaryPath, writeFileDurable } from '#base';
 import { ExportManifest, type Run } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 import type { DataFolder } from './data-folder.js';
@@ -13,22 +13,36 @@ import { stepMetrics } from './run-records.js';
 
 const maxManifestBytes = 1 << 20;
 
-/** Writes all of it into the run's folder; returns a summary that names the files. */
-export async function finishRun(data: DataFolder, run: Run): Promise<string> {
+export interface RunOutcome {
+  /** For people: the gaps and where the files are. */
+  readonly summary: string;
+  /** For scripts. */
+  readonly data: {
+    readonly run: Run;
+    readonly student: string;
+    readonly metrics: string;
+    readonly report: string;
+    readonly weightsDigest: string;
+  };
+}
+
+/** Writes all of it into the run's folder and says where. */
+export async function finishRun(data: DataFolder, run: Run): Promise<RunOutcome> {
   const folder = data.runFolder(run.spec?.name ?? run.id);
   await mkdir(folder, { recursive: true });
-  const csv = await writeMetrics(data.store, run, folder);
+  const metrics = await writeMetrics(data.store, run, folder);
   const report = await writeReport(data.store, run, folder);
   const student = path.join(folder, 'student');
-  const manifest = await writeStudent(data.store, run, student);
-  return [
+  const { weightsDigest } = await writeStudent(data.store, run, student, { replace: true });
+  const summary = [
     gapTable(run),
     '',
     `student  ${student}`,
-    `metrics  ${csv}`,
+    `metrics  ${metrics}`,
     `report   ${report}`,
-    `weights  ${manifest.weightsDigest}`,
+    `weights  ${weightsDigest}`,
   ].join('\n');
+  return { summary, data: { run, student, metrics, report, weightsDigest } };
 }
 
 export async function writeMetrics(store: Store, run: Run, folder: string): Promise<string> {
@@ -48,14 +62,37 @@ export async function writeReport(
   return file;
 }
 
-/** Copies the exported student's files into `folder`. failed_precondition while the run has exported nothing. */
-export async function writeStudent(store: Store, run: Run, folder: string): Promise<ExportManifest> {
+/**
+ * Copies the exported student's files into a new folder, which appears when it is complete. failed_precondition while the
+ * run has exported nothing; already_exists where the folder holds something and is not to be replaced.
+ */
+export async function writeStudent(
+  store: Store,
+  run: Run,
+  folder: string,
+  options: { readonly replace: boolean },
+): Promise<ExportManifest> {
   const manifest = await exportManifest(store, run);
-  await mkdir(folder, { recursive: true });
-  for (const file of manifest.files)
-    await copyFile(await store.artifacts.localPath(file.digest), resolveInside(folder, file.name));
+  const temporary = temporaryPath(folder);
+  await mkdir(temporary, { recursive: true });
+  try {
+    for (const file of manifest.files)
+      await copyFile(await store.artifacts.localPath(file.digest), resolveInside(temporary, file.name));
+    if (options.replace) await rm(folder, { recursive: true, force: true });
+    // Takes the place of an empty folder, and of nothing else.
+    await rename(temporary, folder).catch((cause: NodeJS.ErrnoException) => {
+      if (!occupied.has(cause.code)) throw cause;
+      throw new DdkError('already_exists', `${folder} exists; give another name or remove it first.`, {
+        cause,
+      });
+    });
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
   return manifest;
 }
+
+const occupied: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR']);
 
 export async function exportManifest(store: Store, run: Run): Promise<ExportManifest> {
   if (run.exportDigest === '')

@@ -8,7 +8,7 @@ import type { Session } from '../session.js';
 export async function exportRun({ data, display }: Session, name: string, out: string): Promise<void> {
   const run = await findRun(data.store, name);
   const folder = path.resolve(out);
-  const manifest = await writeStudent(data.store, run, folder);
+  const manifest = await writeStudent(data.store, run, folder, { replace: false });
   const files = manifest.files.map((f) => `  ${f.name}  ${formatBytes(Number(f.bytes))}`);
   display.result(
     [`The student of ${name} after ${manifest.step} steps is in ${folder}:`, ...files].join('\n'),

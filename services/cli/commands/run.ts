@@ -4,6 +4,7 @@ import path from 'node:path';
 import { DdkError, writeFileDurable } from '#base';
 import { openModel } from '#model';
 import { type Run, RunState } from '#proto/ddk/v1/types';
+import type { DataFolder } from '../data-folder.js';
 import { farewell } from '../display/narrate.js';
 import { describeDryRun } from '../dry-run.js';
 import { type Embedded, serviceLogger, startEmbedded } from '../embedded.js';
@@ -26,8 +27,7 @@ export interface RunOptions {
 /** Starts the run of a spec file, or continues it where it was left. */
 export async function runSpecFile(session: Session, file: string, options: RunOptions): Promise<void> {
   const spec = await readSpec(file);
-  const base =
-    options.from === undefined ? undefined : await forkBase(session, options.from, options.fromBest === true);
+  const base = await baseOf(session, spec.name, options);
   const submission = await submit(spec, {
     ...session,
     store: session.data.store,
@@ -43,7 +43,8 @@ export async function runSpecFile(session: Session, file: string, options: RunOp
   try {
     const run = await executeRun(session, embedded, spec, submission);
     if (run.state !== RunState.SUCCEEDED) throw new DdkError('failed_precondition', farewell(run));
-    session.display.result(await finishRun(session.data, run), { run });
+    const { summary, data } = await finishRun(session.data, run);
+    session.display.result(summary, data);
   } finally {
     await embedded.close();
   }
@@ -65,7 +66,7 @@ export async function executeRun(
   if (run.state === RunState.PAUSED) {
     display.note(`${spec.name} was paused (${run.reason?.message ?? 'no reason given'}); continuing it.`);
     await embedded.scheduler.resumeRun({ run: run.id, extendByIntervals: 0 }, { signal });
-  } else if (run.checkpointDigest !== '' && run.state !== RunState.SUCCEEDED)
+  } else if (run.intervals.length > 0 && run.state !== RunState.SUCCEEDED)
     display.note(`${spec.name} was started before; continuing it.`);
   return followRun(embedded.scheduler, run.id, display, signal);
 }
@@ -91,7 +92,8 @@ export async function resumeByName(session: Session, name: string, extendBy: num
       await embedded.scheduler.resumeRun({ run: known.id, extendByIntervals: extendBy }, { signal });
     const run = await followRun(embedded.scheduler, known.id, display, signal);
     if (run.state !== RunState.SUCCEEDED) throw new DdkError('failed_precondition', farewell(run));
-    display.result(await finishRun(data, run), { run });
+    const outcome = await finishRun(data, run);
+    display.result(outcome.summary, outcome.data);
   } finally {
     await embedded.close();
   }
@@ -126,20 +128,32 @@ export async function savedSpec(folder: string): Promise<Spec> {
   return parsed.data;
 }
 
-async function forkBase({ data }: Session, name: string, best: boolean): Promise<string> {
-  const run = await findRun(data.store, name);
-  const digest = best ? run.bestCheckpointDigest : run.checkpointDigest;
+/** The checkpoint to start from: what a run of this name started from, else that of `--from`, else the student's own. */
+async function baseOf(
+  { data }: Session,
+  name: string,
+  { from, fromBest }: RunOptions,
+): Promise<string | undefined> {
+  const started = (await runNamed(data, name))?.spec?.baseCheckpointDigest;
+  if (from === undefined) return started;
+  const source = await findRun(data.store, from);
+  // The other run may have gone on since; a fork that has begun stays where it began.
+  if (source.intervals.some((i) => i.checkpointDigest === started)) return started;
+  const digest = fromBest ? source.bestCheckpointDigest : source.checkpointDigest;
   if (digest === '')
     throw new DdkError(
       'failed_precondition',
-      `The run "${name}" has no ${best ? 'measured' : 'committed'} checkpoint to start from yet.`,
+      `The run "${from}" has no ${fromBest ? 'measured' : 'committed'} checkpoint to start from yet.`,
     );
   return digest;
 }
 
+const runNamed = async (data: DataFolder, name: string): Promise<Run | undefined> =>
+  (await listRuns(data.store)).find((run) => run.spec?.name === name);
+
 /** A name stands for one spec over one corpus; a changed one needs another name. */
 async function refuseChanged({ data }: Session, { runSpec }: Submission): Promise<void> {
-  const other = (await listRuns(data.store)).find((r) => r.spec?.name === runSpec.name);
+  const other = await runNamed(data, runSpec.name);
   if (!other?.spec) return;
   const changes = changedFields(other.spec, runSpec);
   if (changes.length === 0) return;

@@ -37,10 +37,9 @@ export function plainDisplay({ out, err }: Writers, everyMs = 10_000): Display {
     progress(run, progress) {
       const standing = narrator(run.id).standing(run, progress);
       if (!standing || !due()) return;
-      const parts = [standing.detail, left(standing.leftMs)].filter((p) => p !== '');
-      err(
-        `${standing.title}: ${standing.done} of ${standing.total} ${standing.unit} · ${parts.join(' · ')}\n`,
-      );
+      const { title, done, total, unit, detail, leftMs } = standing;
+      const parts = [`${title}: ${done} of ${total} ${unit}`, detail, left(leftMs)];
+      err(`${parts.filter((p) => p !== '').join(' · ')}\n`);
     },
     result: (text) => out(`${text}\n`),
     close() {},

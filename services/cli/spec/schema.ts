@@ -1,12 +1,17 @@
 // The spec file of a run: its fields, their defaults and their limits. Knows no paths and no files.
 import { z } from 'zod';
 
+// What the scheduler accepts; said here as well, so that all problems of a file are named at once.
+const mostSteps = 2 ** 31 - 1;
 const fraction = z.number().min(0).max(1);
-const positive = z.number().positive().finite();
+const upToOne = z.number().positive().max(1);
 const count = (maximum: number) => z.int().min(1).max(maximum);
 const name = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'must be lower-case letters, digits, dots, dashes or underscores');
+  .regex(
+    /^(?=.{1,63}$)[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*$/,
+    'must be 1 to 63 lower-case letters, digits, dashes, underscores or single inner dots',
+  );
 
 const domain = z.strictObject({
   name,
@@ -25,7 +30,7 @@ const mixture = z.strictObject({
   policy: z.enum(['ddk', 'uniform', 'natural', 'fixed']).default('ddk'),
   alpha: fraction.default(0.5),
   /** Perplexity ratios above this are cut to it. Left out: never, as in the paper. */
-  ratioClip: z.number().min(1).optional(),
+  ratioClip: z.number().min(1).max(1e6).optional(),
   /** For the policy `fixed`: a weight for every domain. */
   weights: z.record(z.string(), z.number().min(0)).optional(),
 });
@@ -43,18 +48,18 @@ const targets = z.strictObject({
 });
 
 const optimizer = z.strictObject({
-  learningRate: positive.default(3e-5),
+  learningRate: upToOne.default(3e-5),
   minimumLearningRate: z.number().min(0).default(3e-6),
   warmupSteps: z.int().min(0).max(10_000_000).default(100),
   beta1: fraction.lt(1).default(0.9),
   beta2: fraction.lt(1).default(0.95),
-  epsilon: positive.default(1e-8),
+  epsilon: upToOne.default(1e-8),
   weightDecay: z.number().min(0).max(10).default(0.1),
-  clipNorm: z.number().min(0).default(1),
+  clipNorm: z.number().min(0).max(1e6).default(1),
 });
 
 const training = z.strictObject({
-  intervals: count(100_000).default(30),
+  intervals: count(10_000).default(30),
   /** K of the paper: steps between two measurements. */
   intervalSteps: count(1_000_000).default(1000),
   batchSize: count(65_536).default(8),
@@ -102,6 +107,9 @@ export const specSchema = z
       );
     if (spec.optimizer.minimumLearningRate > spec.optimizer.learningRate)
       problem(['optimizer', 'minimumLearningRate'], 'must not be above learningRate');
+    const steps = spec.training.intervals * spec.training.intervalSteps;
+    if (steps > mostSteps)
+      problem(['training'], `asks for ${steps} steps; at most ${mostSteps} are possible`);
     const weights = spec.mixture.weights;
     if (spec.mixture.policy === 'fixed') {
       for (const { name } of spec.domains)
