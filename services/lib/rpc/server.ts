@@ -2,6 +2,7 @@
 import {
   type ServiceDefinition as GrpcServiceDefinition,
   Server,
+  setLogger,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
 import { assert, DdkError, type Logger } from '#base';
@@ -50,6 +51,9 @@ export interface RunningServer {
 /** Starts serving. Fails with `unavailable` when the address is taken or not this machine's. */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
   const { address, services, health, logger } = settings;
+  // What grpc-js would print on standard error by itself; whatever matters of it comes back as an error.
+  const own = (message: unknown): void => logger.debug({ grpc: String(message) }, 'grpc-js');
+  setLogger({ error: own, info: own, debug: own });
   const credentials = await serverCredentials(address, settings.security ?? {});
   const server = new Server({ ...serverOptions(settings.limits ?? {}), interceptors: [serverTelemetry] });
   const names = services.map(({ definition }) => serviceName(definition));
