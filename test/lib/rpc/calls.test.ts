@@ -1,7 +1,8 @@
 // Calls of every kind through a real server on the loopback interface.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { collect, type Note, withEcho } from './echo.js';
+import { createClient } from '#rpc';
+import { collect, EchoService, failure, type Note, withEcho } from './echo.js';
 
 test('a unary call returns the response', () =>
   withEcho({}, async ({ client }) => {
@@ -105,3 +106,26 @@ test('the handler sees who calls, what was sent along and when the answer is due
       assert.ok(seen.deadlineMs > before + 10_000 && seen.deadlineMs < Date.now() + 30_000);
     },
   ));
+
+test('a client can wait for its server, or be told that there is none', async () => {
+  let address = '';
+  await withEcho({}, async ({ client, server }) => {
+    await client.ready(5_000);
+    address = server.address;
+  });
+  const early = await createClient(EchoService, address);
+  await assert.rejects(
+    early.ready(100),
+    failure('unavailable', /no connection to 127\.0\.0\.1:\d+ within 100 ms/),
+  );
+  await assert.rejects(early.ask({ text: 'now' }), failure('unavailable'));
+  const patient = early.ask({ text: 'whenever' }, { waitForReady: true, timeoutMs: 20_000 });
+  await withEcho(
+    {},
+    async () => {
+      assert.deepEqual(await patient, { text: 'whenever' });
+    },
+    { address },
+  );
+  early.close();
+});
