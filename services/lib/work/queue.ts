@@ -2,7 +2,7 @@
 import { DdkError, type Logger } from '#base';
 import type { Bus } from '#bus';
 import { WorkItem, WorkKind } from '#proto/ddk/v1/events';
-import { extractContext, injectContext, withContext } from '#telemetry';
+import { extractContext, injectContext, metrics, spans, withSpan } from '#telemetry';
 
 /** A queue's name may hold no dots; its messages' subjects are `ddk.work.train` and so on. */
 export const workQueues = {
@@ -54,16 +54,22 @@ export function consumeWork(
     }
     const { runId, interval, attempt } = item;
     const heartbeat = setInterval(() => void delivery.working().catch(() => {}), heartbeatMs);
+    const startedMs = performance.now();
+    let outcome = 'done';
     try {
-      await withContext(extractContext(delivery.message.headers), () => handler(item));
+      const attributes = { 'ddk.run': runId, 'ddk.interval': interval, 'ddk.attempt': attempt };
+      const parent = extractContext(delivery.message.headers);
+      await withSpan(spans.processWork, attributes, () => handler(item), { kind: 'consumer', parent });
       await delivery.ack();
     } catch (thrown) {
+      outcome = 'ended_early';
       const error = DdkError.from(thrown);
       logger.warn({ runId, interval, attempt, err: error }, `${work} work ended early`);
       if (error.retryable && error.reason !== 'ASSIGNMENT_LOST') await delivery.nak(1000);
       else await delivery.ack();
     } finally {
       clearInterval(heartbeat);
+      metrics.workDuration.record((performance.now() - startedMs) / 1000, { queue: work, outcome });
     }
   });
 }
