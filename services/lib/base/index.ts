@@ -16,6 +16,14 @@ export {
   writeFileDurable,
 } from './files.js';
 export { formatBytes, formatCount, formatDurationMs } from './format.js';
+export {
+  bfloat16FromFloat,
+  floatFromBfloat16,
+  floatFromHalf,
+  floatsFromBfloat16s,
+  floatsFromHalves,
+  halfFromFloat,
+} from './half.js';
 export { Lifecycle, onTermination } from './lifecycle.js';
 export { createLogger, type Logger, type LoggerOptions, setLogContext, silentLogger } from './log.js';
 export { keyedPermutation } from './permutation.js';

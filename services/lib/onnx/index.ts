@@ -31,7 +31,6 @@ export { evaluateConstant, evaluatedOperators } from './evaluate/evaluate.js';
 export { externalData, readModel, type WriteOptions, writeModel } from './files.js';
 export { formatModel } from './format.js';
 export type { GraphBuilderOptions, OpOptions } from './graph-core.js';
-export { bfloat16FromFloat, floatFromBfloat16, floatFromHalf, halfFromFloat } from './half.js';
 export type { NodeFacts, ResultType } from './infer/context.js';
 export { isStatic, sameDim, unknownDim } from './infer/dims.js';
 export { inferOutputs, isKnownOperator, knownOperators } from './infer/outputs.js';

@@ -1,7 +1,13 @@
 // Small helpers around TensorData: making it from numbers, reading it as numbers, comparing it.
-import { DdkError, sha256Hex } from '#base';
+import {
+  bfloat16FromFloat,
+  DdkError,
+  floatFromBfloat16,
+  floatFromHalf,
+  halfFromFloat,
+  sha256Hex,
+} from '#base';
 import { allocate, bytesOf, carries, type DType } from './dtype.js';
-import { bfloat16FromFloat, floatFromBfloat16, floatFromHalf, halfFromFloat } from './half.js';
 import type { Dim, TensorData } from './ir.js';
 
 /** Product of the sizes. @throws DdkError invalid_argument for a symbolic or negative size or a product past 2^53 */

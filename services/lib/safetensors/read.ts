@@ -1,8 +1,7 @@
 // Reading a safetensors file: the header once, then tensors by position.
 
 import { type FileHandle, open } from 'node:fs/promises';
-import { DdkError } from '#base';
-import { float32FromBf16, float32FromF16 } from './half.js';
+import { DdkError, floatsFromBfloat16s, floatsFromHalves } from '#base';
 import {
   lengthFieldBytes,
   maxHeaderBytes,
@@ -53,9 +52,9 @@ export function toFloat32(
     case 'F32':
       return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
     case 'F16':
-      return float32FromF16(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));
+      return floatsFromHalves(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));
     case 'BF16':
-      return float32FromBf16(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));
+      return floatsFromBfloat16s(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));
     case 'BOOL':
     case 'U8':
     case 'I8':

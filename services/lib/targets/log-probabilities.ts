@@ -1,6 +1,5 @@
 // Float16 log-probabilities: what may be packed, and tables for unpacking them fast.
-import { DdkError } from '#base';
-import { halfBits, halfValue } from './float16.js';
+import { DdkError, floatFromHalf, halfFromFloat } from '#base';
 
 /**
  * Rounding to float16 moves log p by at most |log p| / 2048, so a distribution's sum moves by at most its entropy / 2048:
@@ -27,7 +26,7 @@ export function logProbBits(logProb: number, position: number): number {
       `The log-probability at position ${position} is ${logProb}, but must be at most 0; are these logits?`,
     );
   }
-  const bits = halfBits(Math.max(Math.min(logProb, 0), lowestLogProb));
+  const bits = halfFromFloat(Math.max(Math.min(logProb, 0), lowestLogProb));
   return bits === 0x8000 ? 0 : bits;
 }
 
@@ -44,7 +43,7 @@ export function logProbTables(): LogProbTables {
   const logProbs = new Float32Array(smallestRefusedMagnitude);
   const probs = new Float64Array(smallestRefusedMagnitude);
   for (let magnitude = 0; magnitude < smallestRefusedMagnitude; magnitude++) {
-    const logProb = magnitude === 0 ? 0 : -halfValue(magnitude);
+    const logProb = magnitude === 0 ? 0 : -floatFromHalf(magnitude);
     logProbs[magnitude] = logProb;
     probs[magnitude] = Math.exp(logProb);
   }
@@ -58,7 +57,7 @@ export function logProbIndex(bits: number, position: number): number {
   if (magnitude >= smallestRefusedMagnitude || (bits < 0x8000 && magnitude > 0)) {
     throw new DdkError(
       'data_loss',
-      `The targets hold ${halfValue(bits)} as a log-probability at position ${position}; they are damaged.`,
+      `The targets hold ${floatFromHalf(bits)} as a log-probability at position ${position}; they are damaged.`,
     );
   }
   return magnitude;

@@ -3,10 +3,9 @@ import assert from 'node:assert/strict';
 import { copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
-import { DdkError, type ErrorCode } from '#base';
+import { DdkError, type ErrorCode, halfFromFloat } from '#base';
 import { createModel, openModel, openWeights, readParameter, saveModel } from '#model';
 import { decoderParameters, initialParameter } from '#nn';
-import { halfFromFloat } from '#onnx';
 import { type TensorSource, writeSafetensors } from '#safetensors';
 import { inFolder, makeTiny, tinyConfig } from './tiny.js';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
-import { DdkError } from '#base';
+import { bfloat16FromFloat, DdkError } from '#base';
 import {
   type ModelFolder,
   openModel,
@@ -14,7 +14,7 @@ import {
   writeFloat32Weights,
 } from '#model';
 import { decoderParameters } from '#nn';
-import { bfloat16FromFloat, type TensorData } from '#onnx';
+import type { TensorData } from '#onnx';
 import type { Runtime } from '#runtime';
 import { writeSafetensors } from '#safetensors';
 import { inFolder, makeTiny, session, tinyConfig, withRuntime } from './tiny.js';
