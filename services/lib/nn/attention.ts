@@ -30,9 +30,13 @@ export interface AttentionGeometry {
   readonly mask: Value;
 }
 
+/**
+ * [T, B*heads, 2, D/2], or [T, 1, 2, D/2]. Repeated where all layers share it, because products of equal shapes are twice
+ * as fast as short broadcasts.
+ */
 interface Rotation {
-  /** [T, B*heads, D/2], or [T, 1, D/2]. Repeated where all layers share it, because products of equal shapes are twice as fast as short broadcasts. */
   readonly cos: Value;
+  /** Negative in the first half. */
   readonly sin: Value;
 }
 
@@ -49,20 +53,29 @@ export function staticGeometry(
   const { heads: H, kvHeads: J, headDim: D } = config;
   const half = D / 2;
   const G = H / J;
-  const table = (turn: (angle: number) => number, scale: number): Value => {
-    const data = new Float32Array(length * half);
-    for (let t = 0; t < length; t++) {
-      for (let i = 0; i < half; i++) data[t * half + i] = scale * turn(t * inverseFrequency(config, i));
-    }
-    return b.constant({ dtype: 'float32', shape: [length, 1, half], data });
-  };
   const rotation = (heads: number, scale: number): Rotation => {
-    const shape = [length, batch * heads, half];
-    return { cos: b.expand(table(Math.cos, scale), shape), sin: b.expand(table(Math.sin, scale), shape) };
+    const cos = new Float32Array(length * D);
+    const sin = new Float32Array(length * D);
+    for (let t = 0; t < length; t++) {
+      for (let i = 0; i < half; i++) {
+        const angle = t * inverseFrequency(config, i);
+        cos[t * D + i] = scale * Math.cos(angle);
+        cos[t * D + half + i] = scale * Math.cos(angle);
+        sin[t * D + i] = -scale * Math.sin(angle);
+        sin[t * D + half + i] = scale * Math.sin(angle);
+      }
+    }
+    const repeated = (data: Float32Array): Value =>
+      b.expand(b.constant({ dtype: 'float32', shape: [length, 1, 2, half], data }), [
+        length,
+        batch * heads,
+        2,
+        half,
+      ]);
+    return { cos: repeated(cos), sin: repeated(sin) };
   };
   const mask = new Float32Array(length * length);
   for (let t = 0; t < length; t++) mask.fill(MASKED, t * length + t + 1, (t + 1) * length);
-  const scale = D ** -0.5;
   return {
     split: (heads) => b.ints([length, batch * heads, D]),
     grouped: b.ints([length, batch * J, G * D]),
@@ -71,7 +84,7 @@ export function staticGeometry(
     scores: b.ints([batch * J, length, G, length]),
     unfolded: b.ints([batch * J, length, G * D]),
     merged: b.ints([length * batch, H * D]),
-    queryRotation: rotation(H, scale),
+    queryRotation: rotation(H, D ** -0.5),
     keyRotation: rotation(J, 1),
     mask: b.constant({ dtype: 'float32', shape: [length, 1, length], data: mask }),
   };
@@ -95,11 +108,12 @@ export function dynamicGeometry(
   const zero = b.scalar(0, 'int64');
   const positions = b.op('Range', [zero, b.squeeze(length, [0]), b.scalar(1, 'int64')]);
   const angles = b.mul(
-    b.unsqueeze(b.cast(positions, 'float32'), [1, 2]),
-    b.constant({ dtype: 'float32', shape: [1, 1, D / 2], data: frequencies }),
+    b.unsqueeze(b.cast(positions, 'float32'), [1, 2, 3]),
+    b.constant({ dtype: 'float32', shape: [1, 1, 1, D / 2], data: frequencies }),
   );
   const cos = b.cos(angles);
-  const sin = b.sin(angles);
+  const sine = b.sin(angles);
+  const sin = b.concat([b.neg(sine), sine], 2);
 
   // [T, 1, T], or [B, 1, T, 1, T] where each sequence has its own padding.
   const future = b.less(b.unsqueeze(positions, [1, 2]), b.unsqueeze(positions, [0, 1]));
@@ -155,15 +169,15 @@ export function emitAttention(
 }
 
 /**
- * Rotary positions as Hugging Face lays them out: element i turns with element i + D/2 by the angle t * theta^(-2i/D).
+ * Rotary positions as Hugging Face lays them out: element i turns with element i + D/2 by the angle t * theta^(-2i/D),
+ *   first' = first cos - second sin,  second' = second cos + first sin.
+ * With the halves as an axis of size 2 this is x * [cos, cos] + swapped(x) * [-sin, sin]: four passes.
  * The queries' tables carry the factor 1/sqrt(D), which saves a pass over the scores.
  */
 function rotate(b: GraphBuilder, x: Value, width: number, { cos, sin }: Rotation): Value {
-  const [first, second] = b.split(x, 2, [width / 2, width / 2]) as [Value, Value];
-  return b.concat(
-    [b.sub(b.mul(first, cos), b.mul(second, sin)), b.add(b.mul(second, cos), b.mul(first, sin))],
-    2,
-  );
+  const halves = b.reshape(x, [0, 0, 2, width / 2]);
+  const swapped = b.gather(halves, b.ints([1, 0]), 2);
+  return b.reshape(b.add(b.mul(halves, cos), b.mul(swapped, sin)), [0, 0, width]);
 }
 
 function inverseFrequency(config: DecoderConfig, i: number): number {
