@@ -5,7 +5,7 @@ import { startTelemetry } from '#telemetry';
 import { readConfig } from './config.js';
 import { createProgram } from './program.js';
 
-/** Exit code of a command that was interrupted, as shells count: 128 + SIGINT. */
+/** Exit code of a command that was interrupted, where the session has not said by which signal: 128 and that of SIGINT. */
 const interrupted = 130;
 
 async function main(): Promise<void> {
@@ -22,7 +22,7 @@ main().catch((thrown: unknown) => {
   const error = DdkError.from(thrown);
   if (error.code === 'cancelled') {
     process.stderr.write('Interrupted. The same command continues where this one was.\n');
-    process.exitCode = interrupted;
+    process.exitCode ??= interrupted;
     return;
   }
   process.stderr.write(`ddk: ${error.message}\n`);

@@ -24,6 +24,9 @@ export interface Session {
   running(): Promise<Embedded | undefined>;
 }
 
+/** As shells count: 128 and the signal's number. */
+const exitCodes: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 130, SIGTERM: 143 };
+
 /** Runs `body` with a session and closes it; Ctrl-C aborts its signal, a second one ends the process. */
 export async function withSession<T>(
   options: GlobalOptions,
@@ -31,7 +34,8 @@ export async function withSession<T>(
 ): Promise<T> {
   const lifecycle = new Lifecycle();
   const interrupt = (signal: NodeJS.Signals) => {
-    if (lifecycle.signal.aborted) process.exit(130);
+    process.exitCode = exitCodes[signal];
+    if (lifecycle.signal.aborted) process.exit();
     void lifecycle.stop(signal);
   };
   process.on('SIGINT', interrupt);

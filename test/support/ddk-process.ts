@@ -18,8 +18,16 @@ export interface RunOptions {
   readonly killAfterMs?: number;
 }
 
-/** Runs `ddk ARGS` to its end, whatever ends it. */
-export function ddk(args: readonly string[], options: RunOptions): Promise<Finished> {
+export interface Running {
+  readonly pid: number;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves with its match once standard output holds one; undefined if the process ends without. */
+  said(pattern: RegExp): Promise<RegExpExecArray | undefined>;
+  readonly finished: Promise<Finished>;
+}
+
+/** Starts `ddk ARGS`. */
+export function startDdk(args: readonly string[], options: RunOptions): Running {
   const child = spawn(process.execPath, [main, ...args], {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
@@ -37,13 +45,34 @@ export function ddk(args: readonly string[], options: RunOptions): Promise<Finis
     options.killAfterMs === undefined
       ? undefined
       : setTimeout(() => child.kill('SIGKILL'), options.killAfterMs);
-  return new Promise((resolve, reject) => {
+  const finished = new Promise<Finished>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       resolve({ code, signal, stdout, stderr });
     });
   });
+  return {
+    pid: child.pid ?? 0,
+    kill: (signal) => void child.kill(signal),
+    said(pattern) {
+      return new Promise((resolve) => {
+        const look = (): void => {
+          const match = pattern.exec(stdout);
+          if (match) resolve(match);
+        };
+        look();
+        child.stdout.on('data', look);
+        void finished.then(() => resolve(undefined));
+      });
+    },
+    finished,
+  };
+}
+
+/** Runs `ddk ARGS` to its end, whatever ends it. */
+export function ddk(args: readonly string[], options: RunOptions): Promise<Finished> {
+  return startDdk(args, options).finished;
 }
 
 /** The objects of a command's JSON lines. */

@@ -6,7 +6,7 @@ import { keyedUint32 } from '#base';
 import { createModel } from '#model';
 import type { DecoderConfig } from '#nn';
 import { byteLevelTokenizerJson } from '#tokenizer';
-import { ddk, type Finished, jsonLines, type RunOptions } from './ddk-process.js';
+import { type Finished, jsonLines, type Running, type RunOptions, startDdk } from './ddk-process.js';
 
 export const domainNames = ['mail', 'code', 'sums'] as const;
 
@@ -65,7 +65,9 @@ export interface TinyWorld {
   readonly folder: string;
   /** Writes a spec, by default as `<name>.yaml`; fields given replace the tiny ones, groups field by field. */
   spec(changes?: SpecFields, file?: string): Promise<string>;
-  /** `ddk ARGS` in the folder, to its end. */
+  /** `ddk ARGS` in the folder. */
+  start(args: readonly string[], options?: Omit<RunOptions, 'cwd'>): Running;
+  /** The same, to its end. */
   ddk(args: readonly string[], options?: Omit<RunOptions, 'cwd'>): Promise<Finished>;
   model(name: string, changes?: Partial<DecoderConfig>, tokenizerJson?: string): Promise<string>;
   /** A folder like this one was when it was new. */
@@ -91,7 +93,8 @@ function worldAt(folder: string): TinyWorld {
       await writeFile(join(folder, file), `${JSON.stringify(merged(tinySpec, changes), null, 2)}\n`);
       return file;
     },
-    ddk: (args, options = {}) => ddk(args, { ...options, cwd: folder }),
+    start: (args, options = {}) => startDdk(args, { ...options, cwd: folder }),
+    ddk: (args, options = {}) => startDdk(args, { ...options, cwd: folder }).finished,
     async model(name, changes = {}, tokenizerJson = byteLevelTokenizerJson()) {
       const config = { ...studentConfig, ...changes };
       await createModel({ folder: join(folder, name), config, tokenizerJson, seed: config.layers });
