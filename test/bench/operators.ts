@@ -76,7 +76,9 @@ for (const [key, { nodes: count, microseconds }] of [...groups]
   .sort(([, a], [, b]) => b.microseconds - a.microseconds)
   .slice(0, Number(values.top))) {
   const share = ((100 * microseconds) / total).toFixed(1);
-  console.log(`${(microseconds / 1e3).toFixed(2).padStart(8)} ms ${share.padStart(5)} % ${String(count).padStart(5)} x ${key}`);
+  console.log(
+    `${(microseconds / 1e3).toFixed(2).padStart(8)} ms ${share.padStart(5)} % ${String(count).padStart(5)} x ${key}`,
+  );
 }
 
 function shapesOf({ args }: TraceEvent): string {

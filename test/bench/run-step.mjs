@@ -4,7 +4,7 @@
 //   node test/bench/run-step.mjs [--shape small|large] [--threads 2] [--rounds 8] [--steps 5] [--only ddk,torch compile]
 //
 // Python: DDK_BENCH_PYTHON names an interpreter that has PyTorch. Without it, a virtual environment with CPU PyTorch is
-// made once in build/bench-venv (python3 -m venv, pip install torch).
+// made once in .bench/venv (python3 -m venv, pip install torch).
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -27,7 +27,7 @@ if (!existsSync(ours)) throw new Error(`${ours} is missing; build first: npm run
 
 function python() {
   if (process.env.DDK_BENCH_PYTHON) return process.env.DDK_BENCH_PYTHON;
-  const folder = 'build/bench-venv';
+  const folder = '.bench/venv';
   const interpreter = `${folder}/bin/python`;
   if (!existsSync(`${folder}/ready`)) {
     const run = (command, args) => execFileSync(command, args, { stdio: 'inherit' });

@@ -1,102 +1,114 @@
-// Teacher scoring through the service against a bare run of the same graph, in turns so that both meet the same machine.
-// Prints positions a second and their ratio, which should be at least 0.95.
+// Teacher scoring over gRPC against bare runs of the same graph, in positions a second.
 //
-//   node dist/test/bench/scoring.js [small|large|B,T,C,H,L,F,V] [threads=2] [rounds=9]
+//   node dist/test/bench/scoring.js [--shape small|large|B,T,C,H,L,F,V] [--k 16] [--threads 2] [--rounds 8] [--batches 10]
+//
+// Both sides take turns in one process, round by round. The service does everything it does for a trainer: protobuf,
+// sockets, packing of float16 targets. The bare side only calls session.run.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { keyedUint32, silentLogger } from '#base';
-import type { Window } from '#corpus';
 import { createModel, scoringModel } from '#model';
 import { tensor } from '#onnx';
+import { type ScoreSequencesRequest, TeacherScoringServiceService } from '#proto/ddk/v1/teacher_scoring';
+import { createClient } from '#rpc';
 import { openRuntime } from '#runtime';
-import { openTeacher } from '#teacher';
 import { byteLevelTokenizerJson } from '#tokenizer';
 import { startTeacherScoring } from '../../services/teacher-scoring/service.js';
-import { parseShape } from './shapes.js';
-import { formatTable, median } from './table.js';
+import { median, parseShape } from './shapes.js';
 
-const [shape = 'small', threadsText = '2', roundsText = '9'] = process.argv.slice(2);
-const { rows, length, config } = parseShape(shape);
-const threads = Number(threadsText);
-const k = 32;
-/** Batches a turn, and how many of them are on their way at once. */
-const batches = 12;
-const ahead = 4;
-
-const folder = await mkdtemp(path.join(tmpdir(), 'ddk-bench-'));
-const tokenizerJson = byteLevelTokenizerJson();
-const model = await createModel({ folder: path.join(folder, 'teacher'), config, tokenizerJson, seed: 1 });
-const runtime = await openRuntime();
-
-const head = { kind: 'top_k', k, temperature: 1 } as const;
-const graph = scoringModel({ config, weights: model.weights, batch: rows, length, head });
-const { externalDataFolder } = graph;
-const session = await runtime.createSession(graph.bytes, { provider: 'cpu', threads, externalDataFolder });
+const { values } = parseArgs({
+  options: {
+    shape: { type: 'string', default: 'small' },
+    k: { type: 'string', default: '16' },
+    threads: { type: 'string', default: '2' },
+    rounds: { type: 'string', default: '8' },
+    batches: { type: 'string', default: '10' },
+  },
+});
+const { rows, length, config } = parseShape(values.shape);
+const [k, threads, rounds, batches] = [values.k, values.threads, values.rounds, values.batches].map(
+  Number,
+) as [number, number, number, number];
+const folder = await mkdtemp(join(tmpdir(), 'ddk-scoring-'));
+const model = await createModel({
+  folder: join(folder, 'teacher'),
+  config,
+  tokenizerJson: byteLevelTokenizerJson(),
+  seed: 1,
+});
+const runtime = await openRuntime('c-api');
 const server = await startTeacherScoring(
   { listen: '127.0.0.1:0', model: model.folder, provider: 'cpu', device: 0, threads, security: {} },
   { runtime, logger: silentLogger },
 );
-const teacher = await openTeacher({ address: server.address, logger: silentLogger });
-const targets = await teacher.targets({ encoding: { kind: 'top_k', k }, temperature: 1, length });
+const client = await createClient(TeacherScoringServiceService, server.address);
+const graph = scoringModel({
+  config: model.config,
+  weights: model.weights,
+  batch: rows,
+  length,
+  head: { kind: 'top_k', k },
+});
+const session = await runtime.createSession(graph.bytes, {
+  provider: 'cpu',
+  threads,
+  externalDataFolder: graph.externalDataFolder,
+});
 
-function windows(batch: number): Window[] {
-  return Array.from({ length: rows }, (_, row) => ({
-    ids: Int32Array.from(
-      { length: length + 1 },
-      (_, t) => keyedUint32(batch, 'bench', row, t) % config.vocabSize,
-    ),
-    mask: new Uint8Array(length).fill(1),
-  }));
-}
-
-const asked = Array.from({ length: batches }, (_, batch) => windows(batch));
-const fed = asked.map((some) => ({
-  input_ids: tensor(
-    'int64',
-    [rows, length],
-    some.flatMap(({ ids }) => [...ids.subarray(0, length)]),
-  ),
-}));
-
-async function bare(): Promise<void> {
-  for (const feeds of fed) await session.run(feeds);
-}
-
-async function served(): Promise<void> {
-  const open: Promise<unknown>[] = [];
-  for (const some of asked) {
-    open.push(targets.fetch(some));
-    if (open.length >= ahead) await open.shift();
-  }
-  await Promise.all(open);
-}
-
-async function timed(body: () => Promise<void>): Promise<number> {
-  const startedMs = performance.now();
-  await body();
-  return (performance.now() - startedMs) / batches;
-}
-
-await bare();
-await served();
-const bareMs: number[] = [];
-const servedMs: number[] = [];
-for (let round = 0; round < Number(roundsText); round += 1) {
-  bareMs.push(await timed(bare));
-  servedMs.push(await timed(served));
-}
-const perSecond = (ms: number): number => Math.round((1000 * rows * length) / ms);
-process.stdout.write(
-  `${formatTable([
-    ['what', 'ms a batch', 'positions a second'],
-    ['session.run', median(bareMs), perSecond(median(bareMs))],
-    ['the service', median(servedMs), perSecond(median(servedMs))],
-  ])}\nratio ${(median(bareMs) / median(servedMs)).toFixed(3)}\n`,
+const ids = Int32Array.from(
+  { length: rows * (length + 1) },
+  (_, i) => keyedUint32(1, 'bench/scoring', i) % config.vocabSize,
+);
+const inputIds = tensor(
+  'int64',
+  [rows, length],
+  Array.from({ length: rows * length }, (_, i) => ids[Math.floor(i / length) * (length + 1) + (i % length)]!),
 );
 
-targets.close();
-teacher.close();
+function* requests(): Generator<ScoreSequencesRequest> {
+  const output = { $case: 'targets', value: { kind: { $case: 'topK', value: { k } } } } as const;
+  yield {
+    message: { $case: 'options', value: { fingerprint: model.fingerprint, output, temperature: 1, length } },
+  };
+  const tokenIds = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength);
+  for (let id = 0; id < batches; id++) {
+    yield { message: { $case: 'windows', value: { id: BigInt(id), rows, tokenIds } } };
+  }
+}
+
+async function overGrpc(): Promise<void> {
+  let answers = 0;
+  for await (const _ of client.scoreSequences(requests())) answers++;
+  if (answers !== batches) throw new Error(`${batches} batches were asked and ${answers} answered`);
+}
+
+async function bare(): Promise<void> {
+  for (let i = 0; i < batches; i++) await session.run({ input_ids: inputIds });
+}
+
+async function positionsPerSecond(side: () => Promise<void>): Promise<number> {
+  const startMs = performance.now();
+  await side();
+  return (1000 * batches * rows * length) / (performance.now() - startMs);
+}
+
+await overGrpc();
+await bare();
+const service: number[] = [];
+const direct: number[] = [];
+for (let round = 0; round < rounds; round++) {
+  service.push(await positionsPerSecond(overGrpc));
+  direct.push(await positionsPerSecond(bare));
+}
+const ratios = service.map((rate, round) => rate / direct[round]!);
+console.log(
+  `${batches} batches of ${rows} x ${length}, top-${k} of ${config.vocabSize}, ${threads} threads; positions a second`,
+);
+console.log(`session.run   median ${median(direct).toFixed(0)}`);
+console.log(`over gRPC     median ${median(service).toFixed(0)}   median ratio ${median(ratios).toFixed(3)}`);
+client.close();
 await server.close();
 await session.close();
 await runtime.close();

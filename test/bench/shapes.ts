@@ -4,7 +4,7 @@ import { keyedUint32 } from '#base';
 import { type DecoderConfig, decoderParameters, initialParameter } from '#nn';
 import type { StateSource, StepSpec, TrainRow } from '#train';
 
-/** B,T,C,H,L,F,V: 5.3 and 30.1 million parameters. */
+/** B,T,C,H,L,F,V: 5.3 and 27.4 million parameters. */
 export const SHAPES = { small: '8,128,256,4,4,688,4096', large: '8,128,512,8,6,1376,8192' } as const;
 
 export interface StepShape {
