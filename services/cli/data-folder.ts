@@ -2,7 +2,7 @@
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createFileExclusive, DdkError } from '#base';
-import { openDiskStore, type Store } from '#store';
+import { openDataStore, type Store } from '#store';
 
 /** Who runs in a data folder, and where its scheduler listens. */
 export interface Holder {
@@ -26,7 +26,7 @@ export interface DataFolder {
 export async function openDataFolder(root: string): Promise<DataFolder> {
   const absolute = path.resolve(root);
   await mkdir(absolute, { recursive: true });
-  const store = await openDiskStore(path.join(absolute, 'store'));
+  const store = await openDataStore(absolute);
   const claimFile = path.join(absolute, 'running.json');
   const holder = async (): Promise<Holder | undefined> => {
     const found = await readHolder(claimFile);

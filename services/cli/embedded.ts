@@ -51,7 +51,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     const bus = openMemoryBus();
     opened.push(() => bus.close());
     const { store } = data;
-    const common = { listen: address, data: data.root, provider, device, threads, security: {}, graceMs };
+    const common = { listen: address, data: data.root, provider, device, threads, security: {} };
     const dependencies = (name: string) => ({ store, bus, runtime, logger: logger.child({ service: name }) });
 
     const teacher = keep(
@@ -116,7 +116,7 @@ export function serviceLogger(data: DataFolder, level: string): Logger {
 export async function startSchedulerAlone(data: DataFolder, logger: Logger): Promise<Embedded> {
   const bus = openMemoryBus();
   // Nothing listens on the discard port; a scheduler asks its teacher only when a run is created.
-  const config = { listen: address, data: data.root, security: {}, graceMs, teacherAddress: '127.0.0.1:9' };
+  const config = { listen: address, security: {}, teacherAddress: '127.0.0.1:9' };
   const scheduler = await startScheduler(config, { store: data.store, bus, logger });
   const clients = await connect(scheduler.address, scheduler.address);
   return {

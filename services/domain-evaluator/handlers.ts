@@ -1,18 +1,18 @@
 // The RPC of DomainEvaluatorService.
-import { DdkError, type Violation } from '#base';
+import { DdkError, type TakeTurn, type Violation } from '#base';
 import type {
   DomainEvaluatorServiceService,
   EvaluateGapsRequest,
   EvaluateGapsResponse,
 } from '#proto/ddk/v1/domain_evaluator';
-import { type CallContext, type Implementation, Mailbox } from '#rpc';
+import { type CallContext, type Implementation, streamOf } from '#rpc';
 import { type EvaluationParts, evaluateInterval } from './evaluate-interval.js';
 import { measureGaps } from './measure-gaps.js';
 
 export interface HandlerParts {
   readonly parts: EvaluationParts;
   /** Runs its body when the measuring before it has ended. */
-  readonly inTurn: <T>(body: () => Promise<T>) => Promise<T>;
+  readonly inTurn: TakeTurn;
 }
 
 export function evaluatorHandlers({
@@ -22,13 +22,7 @@ export function evaluatorHandlers({
   return {
     async *evaluateGaps(request, context) {
       const measure = readRequest(request, parts, context);
-      const mailbox = new Mailbox<EvaluateGapsResponse>();
-      const work = inTurn(() => measure((event) => mailbox.put({ event }))).then(
-        () => mailbox.end(),
-        (error: unknown) => mailbox.end(error),
-      );
-      yield* mailbox;
-      await work;
+      yield* streamOf((tell) => inTurn(() => measure((event) => tell({ event }))));
     },
   };
 }

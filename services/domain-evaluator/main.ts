@@ -1,38 +1,19 @@
 // Domain-evaluator as a process of its own: settings from the environment, store on disk, work asked for by RPC.
-import path from 'node:path';
-import { createLogger, DdkError, Environment, Lifecycle, onTermination } from '#base';
+import { runService } from '#rpc';
 import { openRuntime } from '#runtime';
-import { openDiskStore } from '#store';
-import { startTelemetry } from '#telemetry';
+import { openDataStore } from '#store';
 import { readConfig } from './config.js';
 import { startDomainEvaluator } from './service.js';
 
-async function main(): Promise<void> {
-  const config = readConfig(new Environment(process.env));
-  const logger = createLogger('domain-evaluator', { level: config.logLevel });
-  const lifecycle = new Lifecycle(logger);
-  onTermination(lifecycle, config.graceMs + 2_000);
-
-  try {
-    const telemetry = await startTelemetry('ddk-domain-evaluator', {
-      endpoint: config.telemetryEndpoint,
-      logger,
-    });
-    lifecycle.defer('telemetry', () => telemetry.stop());
-    const store = await openDiskStore(path.join(config.data, 'store'));
+await runService({
+  name: 'domain-evaluator',
+  environment: process.env,
+  readConfig,
+  async start(config, { logger, lifecycle }) {
+    const store = await openDataStore(config.data);
     lifecycle.defer('store', () => store.close());
     const runtime = await openRuntime();
     lifecycle.defer('runtime', () => runtime.close());
-    const server = await startDomainEvaluator(config, { store, runtime, logger });
-    lifecycle.defer('server', () => server.drain(config.graceMs));
-  } catch (error) {
-    await lifecycle.stop('start failed');
-    throw error;
-  }
-}
-
-main().catch((error: unknown) => {
-  const { code, message } = DdkError.from(error);
-  process.stderr.write(`domain-evaluator: ${code}: ${message}\n`);
-  process.exitCode = 1;
+    return startDomainEvaluator(config, { store, runtime, logger });
+  },
 });

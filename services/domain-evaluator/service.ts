@@ -1,6 +1,6 @@
 // Domain-evaluator as a service: core, queue and server put together, for a process of its own and the embedded mode.
 import { randomUUID } from 'node:crypto';
-import { type Clock, createTurns, DdkError, type Logger, systemClock } from '#base';
+import { type Clock, createTurns, DdkError, type Logger, systemClock, type TakeTurn } from '#base';
 import type { Bus } from '#bus';
 import { DomainEvaluatorServiceService } from '#proto/ddk/v1/domain_evaluator';
 import { Health, type RunningServer, service, startServer } from '#rpc';
@@ -45,7 +45,7 @@ export async function startDomainEvaluator(
 
   // One measurement at a time has the processor, whichever way it came.
   const takeTurn = createTurns();
-  const inTurn = <T>(body: () => Promise<T>): Promise<T> =>
+  const inTurn: TakeTurn = (body) =>
     takeTurn(() => {
       stopping.signal.throwIfAborted();
       return body();
@@ -61,37 +61,23 @@ export async function startDomainEvaluator(
       : await consumeWork(bus, 'evaluate', logger, async (item) => {
           await inTurn(() => evaluateInterval(item, parts, () => {}));
         });
+  const release = async (): Promise<void> => {
+    await stopConsuming?.();
+    await takeTurn(async () => {});
+  };
   const server = await startServer({
     address: config.listen,
     services: [service(DomainEvaluatorServiceService, evaluatorHandlers({ parts, inTurn }))],
     health,
     logger,
     security,
+    // A measurement is short and starts over elsewhere; waiting for it would gain nothing.
+    halt: () => stopping.abort(new DdkError('unavailable', 'The evaluator is stopping; ask again.')),
+    release,
   }).catch(async (error: unknown) => {
-    await stopConsuming?.();
+    await release();
     throw error;
   });
   logger.info({ address: server.address, provider, why }, 'domain-evaluator is listening');
-
-  const stop = async (): Promise<void> => {
-    await stopConsuming?.();
-    await takeTurn(() => Promise.resolve());
-  };
-  const halt = (): void =>
-    stopping.abort(new DdkError('unavailable', 'The evaluator is stopping; ask again.'));
-  return {
-    address: server.address,
-    port: server.port,
-    async drain(graceMs) {
-      // A measurement is short and starts over elsewhere; waiting for it would gain nothing.
-      halt();
-      await server.drain(graceMs);
-      await stop();
-    },
-    async close() {
-      halt();
-      await server.close();
-      await stop();
-    },
-  };
+  return server;
 }

@@ -1,5 +1,5 @@
 // Workers that are called: a trainer and an evaluator at known addresses. What their streams tell goes on the local bus.
-import { DdkError, type Logger } from '#base';
+import { createTurns, DdkError, type Logger } from '#base';
 import type { Bus } from '#bus';
 import type { DomainEvaluatorServiceService } from '#proto/ddk/v1/domain_evaluator';
 import type { RunProgress } from '#proto/ddk/v1/events';
@@ -22,7 +22,7 @@ const source = 'scheduler';
 /** One call of each worker at a time; further items wait for their turn. Calls end with this process. */
 export function rpcWorkers(options: RpcWorkersOptions): Workers {
   const closing = new AbortController();
-  const tails = { trainer: Promise.resolve(), evaluator: Promise.resolve() };
+  const turns = { trainer: createTurns(), evaluator: createTurns() };
 
   const call = async (item: WorkItem): Promise<void> => {
     let failure: DdkError | undefined;
@@ -42,11 +42,11 @@ export function rpcWorkers(options: RpcWorkersOptions): Workers {
     outliveScheduler: false,
     async dispatch(item) {
       const worker = item.work === 'evaluate' ? 'evaluator' : 'trainer';
-      tails[worker] = tails[worker].then(() => call(item));
+      void turns[worker](() => call(item));
     },
     async close() {
       closing.abort(new DdkError('cancelled', 'The scheduler is closing.'));
-      await Promise.all(Object.values(tails));
+      await Promise.all(Object.values(turns).map((takeTurn) => takeTurn(async () => {})));
       options.trainer.close();
       options.evaluator.close();
     },

@@ -1,7 +1,8 @@
 // One lane a run: what is done to a run is done one after the other, what is done to different runs side by side.
+import { createTurns, type TakeTurn } from '#base';
 
 interface Lane {
-  tail: Promise<void>;
+  readonly takeTurn: TakeTurn;
   /** A look is queued that has not begun: another would see nothing else. */
   queued: boolean;
   /** The last attempt handed out by this process. */
@@ -18,14 +19,7 @@ export class RunLanes {
 
   /** Runs `body` after everything queued for this run before it. */
   enter<T>(runId: string, body: () => Promise<T>): Promise<T> {
-    const lane = this.#lane(runId);
-    const result = lane.tail.then(body);
-    lane.tail = result.then(
-      () => {},
-      // Told to whoever entered; those behind go on.
-      () => {},
-    );
-    return result;
+    return this.#lane(runId).takeTurn(body);
   }
 
   /** Like `enter`, unless a look that has not begun is queued already. */
@@ -54,13 +48,13 @@ export class RunLanes {
 
   /** Resolves once nothing is under way or queued. */
   async idle(): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map(({ tail }) => tail));
+    await Promise.all([...this.#lanes.values()].map(({ takeTurn }) => takeTurn(async () => {})));
   }
 
   #lane(runId: string): Lane {
     let lane = this.#lanes.get(runId);
     if (lane === undefined) {
-      lane = { tail: Promise.resolve(), queued: false, dispatched: 0 };
+      lane = { takeTurn: createTurns(), queued: false, dispatched: 0 };
       this.#lanes.set(runId, lane);
     }
     return lane;

@@ -77,19 +77,14 @@ export async function startScheduler(
       health,
       logger,
       security,
+      release: stop,
     });
-    return {
-      address: server.address,
-      port: server.port,
-      async drain(graceMs) {
-        await server.drain(graceMs);
-        await stop();
-      },
-      async close() {
-        await server.close();
-        await stop();
-      },
-    };
+    const { trainerAddress, evaluatorAddress, teacherAddress } = config;
+    logger.info(
+      { address: server.address, trainerAddress, evaluatorAddress, teacherAddress },
+      'scheduler is listening',
+    );
+    return server;
   } catch (error) {
     await stop();
     throw error;

@@ -77,9 +77,7 @@ async function readTokenizer(
   { tokenizerDigest, tokenizerConfigDigest }: RunPlan['student'],
 ): Promise<TokenizerContent> {
   const read = async (digest: string): Promise<unknown> =>
-    JSON.parse(
-      Buffer.from(await artifacts.bytes(digest, { maxBytes: maxTokenizerBytes })).toString('utf8'),
-    );
+    JSON.parse(Buffer.from(await artifacts.bytes(digest, { maxBytes: maxTokenizerBytes })).toString('utf8'));
   return {
     json: await read(tokenizerDigest),
     config: tokenizerConfigDigest === '' ? undefined : await read(tokenizerConfigDigest),

@@ -1,12 +1,8 @@
 // The trainer's RPCs, one function each.
-import { DdkError } from '#base';
-import type {
-  StudentTrainerServiceService,
-  TrainIntervalRequest,
-  TrainIntervalResponse,
-} from '#proto/ddk/v1/student_trainer';
+import { DdkError, type TakeTurn } from '#base';
+import type { StudentTrainerServiceService } from '#proto/ddk/v1/student_trainer';
 import { Provider } from '#proto/ddk/v1/types';
-import { type CallContext, type Implementation, Mailbox } from '#rpc';
+import { type Implementation, streamOf } from '#rpc';
 import type { Runtime, Provider as RuntimeProvider } from '#runtime';
 import { exportStudent } from './export-student.js';
 import { trainInterval } from './interval-trainer.js';
@@ -15,7 +11,7 @@ import type { TrainerParts } from './parts.js';
 export interface HandlerParts {
   readonly parts: TrainerParts;
   /** Calls `body` when the work before it has ended. */
-  readonly inTurn: <T>(body: () => Promise<T>) => Promise<T>;
+  readonly inTurn: TakeTurn;
   readonly describe: {
     readonly provider: RuntimeProvider;
     readonly why: string;
@@ -44,7 +40,13 @@ export function trainerHandlers({
       };
     },
 
-    trainInterval: (request, context) => train(request, context),
+    async *trainInterval(request, { signal }) {
+      required(request.runId);
+      yield* streamOf(async (tell) => {
+        const work = () => trainInterval(request, parts, (event) => tell({ event }), signal);
+        tell({ event: { $case: 'finished', value: await inTurn(work) } });
+      });
+    },
 
     async getProgress({ runId }) {
       const progress = parts.board.get(runId);
@@ -59,25 +61,6 @@ export function trainerHandlers({
       return { manifest: record.manifest, exportDigest: record.exportDigest };
     },
   };
-
-  async function* train(
-    request: TrainIntervalRequest,
-    context: CallContext,
-  ): AsyncGenerator<TrainIntervalResponse> {
-    required(request.runId);
-    const mailbox = new Mailbox<TrainIntervalResponse>();
-    const work = inTurn(() =>
-      trainInterval(request, parts, (event) => mailbox.put({ event }), context.signal),
-    ).then(
-      (finished) => {
-        mailbox.put({ event: { $case: 'finished', value: finished } });
-        mailbox.end();
-      },
-      (error: unknown) => mailbox.end(error),
-    );
-    yield* mailbox;
-    await work;
-  }
 }
 
 function required(runId: string): void {

@@ -1,34 +1,19 @@
-// The trainer as a process of its own: settings from the environment, store on disk, work asked for by RPC.
-import path from 'node:path';
-import { createLogger, DdkError, Environment, Lifecycle, onTermination } from '#base';
+// Student-trainer as a process of its own: settings from the environment, store on disk, work asked for by RPC.
+import { runService } from '#rpc';
 import { openRuntime } from '#runtime';
-import { openDiskStore } from '#store';
-import { startTelemetry } from '#telemetry';
+import { openDataStore } from '#store';
 import { readConfig } from './config.js';
 import { startStudentTrainer } from './service.js';
 
-async function main(): Promise<void> {
-  const config = readConfig(new Environment(process.env));
-  const logger = createLogger('student-trainer', { level: config.logLevel });
-  const lifecycle = new Lifecycle(logger);
-  onTermination(lifecycle, config.graceMs + 2_000);
-
-  const telemetry = await startTelemetry('ddk-student-trainer', {
-    endpoint: config.telemetryEndpoint,
-    logger,
-  });
-  lifecycle.defer('telemetry', () => telemetry.stop());
-  const store = await openDiskStore(path.join(config.data, 'store'));
-  lifecycle.defer('store', () => store.close());
-  const runtime = await openRuntime('c-api');
-  lifecycle.defer('runtime', () => runtime.close());
-
-  const server = await startStudentTrainer(config, { store, runtime, logger });
-  lifecycle.defer('server', () => server.drain(config.graceMs));
-}
-
-main().catch((error: unknown) => {
-  const { code, message } = DdkError.from(error);
-  process.stderr.write(`student-trainer: ${code}: ${message}\n`);
-  process.exitCode = 1;
+await runService({
+  name: 'student-trainer',
+  environment: process.env,
+  readConfig,
+  async start(config, { logger, lifecycle }) {
+    const store = await openDataStore(config.data);
+    lifecycle.defer('store', () => store.close());
+    const runtime = await openRuntime('c-api');
+    lifecycle.defer('runtime', () => runtime.close());
+    return startStudentTrainer(config, { store, runtime, logger });
+  },
 });

@@ -1,7 +1,7 @@
 // The trainer as a service: core, queues and server put together, for a process of its own and for the embedded mode.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { type Clock, DdkError, type Logger, systemClock } from '#base';
+import { type Clock, createTurns, DdkError, type Logger, systemClock, type TakeTurn } from '#base';
 import type { Bus } from '#bus';
 import { StudentTrainerServiceService } from '#proto/ddk/v1/student_trainer';
 import { Health, type RunningServer, service, startServer } from '#rpc';
@@ -63,15 +63,12 @@ export async function startStudentTrainer(
   if (bus) health.add('bus', () => bus.check());
 
   // One engine: work is done one after the other, whichever way it came.
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(body: () => Promise<T>): Promise<T> => {
-    const result = last.then(() => {
-      if (stopping.signal.aborted) throw new DdkError('unavailable', 'This trainer is stopping.');
+  const takeTurn = createTurns();
+  const inTurn: TakeTurn = (body) =>
+    takeTurn(() => {
+      stopping.signal.throwIfAborted();
       return body();
     });
-    last = result.catch(() => {});
-    return result;
-  };
   const stops = bus
     ? [
         await consumeWork(bus, 'train', logger, async (item) => {
@@ -87,31 +84,23 @@ export async function startStudentTrainer(
     inTurn,
     describe: { provider, why, threads: config.threads, runtime },
   });
+  const release = async (): Promise<void> => {
+    for (const one of stops) await one();
+    await takeTurn(() => engines.close());
+  };
   const server = await startServer({
     address: config.listen,
     services: [service(StudentTrainerServiceService, handlers)],
     health,
     logger,
     security,
+    // The step in hand is finished and committed.
+    halt: () => stopping.abort(new DdkError('unavailable', 'The trainer is stopping; ask again.')),
+    release,
+  }).catch(async (error: unknown) => {
+    await release();
+    throw error;
   });
   logger.info({ address: server.address, provider, why }, 'student-trainer is listening');
-  const stop = async (): Promise<void> => {
-    for (const one of stops) await one();
-    await last;
-    await engines.close();
-  };
-  return {
-    address: server.address,
-    port: server.port,
-    async drain(graceMs) {
-      stopping.abort(new DdkError('aborted', 'The trainer is stopping.'));
-      await server.drain(graceMs);
-      await stop();
-    },
-    async close() {
-      stopping.abort(new DdkError('aborted', 'The trainer is stopping.'));
-      await server.close();
-      await stop();
-    },
-  };
+  return server;
 }

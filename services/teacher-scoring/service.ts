@@ -58,24 +58,14 @@ export async function startTeacherScoring(
       health,
       logger,
       security,
+      release: () => scorer.close(),
     });
     const { fingerprint, folder } = model;
     logger.info(
       { address: server.address, model: folder, fingerprint, provider, why },
       'the teacher is served',
     );
-    return {
-      address: server.address,
-      port: server.port,
-      async drain(graceMs) {
-        await server.drain(graceMs);
-        await scorer.close();
-      },
-      async close() {
-        await server.close();
-        await scorer.close();
-      },
-    };
+    return server;
   } catch (error) {
     await scorer.close();
     throw error;

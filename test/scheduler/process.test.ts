@@ -22,7 +22,7 @@ const addresses = {
 test('settings have defaults, and every problem is told at once', () => {
   const config = readConfig(new Environment(addresses));
   assert.equal(config.listen, '127.0.0.1:0');
-  assert.equal(config.data, './.ddk');
+  assert.equal(config.data, '.ddk');
   assert.equal(config.graceMs, 25_000);
   assert.deepEqual(config.security, { allowPlaintext: false });
   const broken = { DDK_GRACE_SECONDS: 'soon', DDK_LOG_LEVEL: 'loud', DDK_TLS_CERT: 'cert.pem' };

@@ -91,7 +91,7 @@ export async function serviceScene(t: TestContext): Promise<ServiceScene> {
     logger: silentLogger,
   });
   const server = await startScheduler(
-    { listen: '127.0.0.1:0', teacherAddress: teacherServer.address, security: {}, graceMs: 1000 },
+    { listen: '127.0.0.1:0', teacherAddress: teacherServer.address, security: {} },
     { store, bus, logger: silentLogger, intervalMs: 20 },
   );
   const scheduler = await createClient(SchedulerServiceService, server.address);

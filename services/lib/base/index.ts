@@ -28,4 +28,4 @@ export { Lifecycle, onTermination } from './lifecycle.js';
 export { createLogger, type Logger, type LoggerOptions, setLogContext, silentLogger } from './log.js';
 export { keyedPermutation } from './permutation.js';
 export { keyedNormals, keyedUint32, keyedUniform } from './random.js';
-export { createTurns } from './turns.js';
+export { createTurns, type TakeTurn } from './turns.js';

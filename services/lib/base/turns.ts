@@ -1,7 +1,9 @@
 // One at a time, first come first served.
 
-/** Returns a function that runs what it is given one after the other, in the order it was given. */
-export function createTurns(): <T>(body: () => Promise<T>) => Promise<T> {
+/** Runs `body` once everything given before it has ended, however that ended. */
+export type TakeTurn = <T>(body: () => Promise<T>) => Promise<T>;
+
+export function createTurns(): TakeTurn {
   let last: Promise<unknown> = Promise.resolve();
   return (body) => {
     // The next one waits for this one's end, not for its success.

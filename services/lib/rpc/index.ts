@@ -5,7 +5,7 @@ export { isLoopback, type Security, type TlsFiles } from './credentials.js';
 export { type Check, type CheckResult, Health, type HealthOptions, type HealthReport } from './health.js';
 export { HealthService } from './health-service.js';
 export { defaultMaxMessageBytes, type ServerLimits } from './limits.js';
-export { Mailbox } from './mailbox.js';
+export { Mailbox, type MailboxOptions, streamOf } from './mailbox.js';
 export type {
   AnyMethod,
   CallOptions,
@@ -14,6 +14,7 @@ export type {
   MethodDefinition,
   ServiceDefinition,
 } from './method.js';
-export { readSecurity } from './read-security.js';
+export { readServiceProcess, runService, type ServiceOptions, type ServiceProcess } from './run-service.js';
 export { type RunningServer, type ServerSettings, type Service, service, startServer } from './server.js';
+export { readServing, type Serving } from './serving.js';
 export { errorFromStatus, statusFromError } from './status.js';

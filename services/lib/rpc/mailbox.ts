@@ -1,18 +1,29 @@
 // From calls to an async iteration: what is put is read in order by one reader.
 
-/** A reader that lags keeps the latest messages: progress is superseded by the next. */
-const most = 10_000;
+export interface MailboxOptions<T> {
+  /** Messages that may wait for a reader that lags. Default 10,000. */
+  readonly most?: number;
+  /** What stays of too many messages; fewer than there are. Default: all but the oldest. */
+  readonly thin?: (waiting: readonly T[]) => T[];
+}
 
 /** Joins work that calls back with a stream that is pulled. */
 export class Mailbox<T> implements AsyncIterable<T> {
-  readonly #waiting: T[] = [];
+  readonly #most: number;
+  readonly #thin: (waiting: readonly T[]) => T[];
+  #waiting: T[] = [];
   #ended: { readonly error: unknown } | undefined;
   #wake: () => void = () => {};
 
+  constructor(options: MailboxOptions<T> = {}) {
+    this.#most = options.most ?? 10_000;
+    this.#thin = options.thin ?? ((waiting) => waiting.slice(1));
+  }
+
   put(message: T): void {
     if (this.#ended) return;
-    if (this.#waiting.length >= most) this.#waiting.shift();
     this.#waiting.push(message);
+    if (this.#waiting.length > this.#most) this.#waiting = this.#thin(this.#waiting);
     this.#wake();
   }
 
@@ -35,4 +46,14 @@ export class Mailbox<T> implements AsyncIterable<T> {
         });
     }
   }
+}
+
+/** What `work` tells of while it goes on; ends, or fails, as it does. A reader that leaves does not end the work. */
+export async function* streamOf<T>(work: (tell: (message: T) => void) => Promise<void>): AsyncGenerator<T> {
+  const mailbox = new Mailbox<T>();
+  work((message) => mailbox.put(message)).then(
+    () => mailbox.end(),
+    (error: unknown) => mailbox.end(error),
+  );
+  yield* mailbox;
 }

@@ -36,6 +36,10 @@ export interface ServerSettings {
   readonly logger: Logger;
   readonly security?: Security;
   readonly limits?: ServerLimits;
+  /** Called when the server is to end, before open calls are waited for: tells the work in hand to come to an end. */
+  readonly halt?: () => void;
+  /** Called once every call has ended: closes what the handlers used. Not called where the server could not be started. */
+  readonly release?: () => Promise<void>;
 }
 
 export interface RunningServer {
@@ -71,16 +75,25 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
         );
     });
   });
-  const close = async (): Promise<void> => {
+  const halt = (): void => {
     health.drain();
+    settings.halt?.();
+  };
+  let released: Promise<void> | undefined;
+  const end = (): Promise<void> => {
     server.forceShutdown();
+    released ??= settings.release?.() ?? Promise.resolve();
+    return released;
   };
   return {
     address: address.replace(/:\d+$/, `:${port}`),
     port,
-    close,
+    async close() {
+      halt();
+      await end();
+    },
     async drain(graceMs) {
-      health.drain();
+      halt();
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<'late'>((resolve) => {
         timer = setTimeout(resolve, graceMs, 'late');
@@ -90,7 +103,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
       clearTimeout(timer);
       if (outcome === 'late')
         logger.warn({ graceMs }, 'calls were still open after the grace time and are cut');
-      server.forceShutdown();
+      await end();
     },
   };
 }

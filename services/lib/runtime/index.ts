@@ -1,5 +1,6 @@
 // ONNX Runtime sessions: the C API by FFI, and onnxruntime-node's binding behind the same interface.
 export { openRuntime } from './open.js';
+export { type Placement, readPlacement } from './placement.js';
 export { chooseProvider } from './provider.js';
 export {
   type Binding,

@@ -48,6 +48,11 @@ export async function openDiskStore(folder: string, options: DiskStoreOptions = 
   };
 }
 
+/** Opens the store of a data folder (DDK_DATA): its subfolder `store`. Whoever is given the same folder has the same store. */
+export function openDataStore(data: string): Promise<Store> {
+  return openDiskStore(join(data, 'store'));
+}
+
 /** Removes what processes that died left unfinished. */
 async function sweep(temporaryFolder: string): Promise<void> {
   for (const name of await readdir(temporaryFolder)) {

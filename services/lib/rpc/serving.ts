@@ -1,9 +1,20 @@
-// How servers and clients are secured, as the environment of a process says it.
+// Where a server listens and how it is secured, as the environment of a process says it.
 import type { Environment } from '#base';
 import type { Security, TlsFiles } from './credentials.js';
 
-/** Reads DDK_TLS_CERT, DDK_TLS_KEY, DDK_TLS_CA (PEM files) and DDK_ALLOW_INSECURE; notes what contradicts itself. */
-export function readSecurity(env: Environment): Security {
+export interface Serving {
+  /** host:port; port 0 takes a free one. */
+  readonly listen: string;
+  /** Of the server, and of calls to other services. */
+  readonly security: Security;
+}
+
+/** Reads DDK_LISTEN, DDK_TLS_CERT, DDK_TLS_KEY, DDK_TLS_CA (PEM files) and DDK_ALLOW_INSECURE. */
+export function readServing(env: Environment): Serving {
+  return { listen: env.string('DDK_LISTEN', '127.0.0.1:0'), security: readSecurity(env) };
+}
+
+function readSecurity(env: Environment): Security {
   const certPath = env.optional('DDK_TLS_CERT');
   const keyPath = env.optional('DDK_TLS_KEY');
   const caPath = env.optional('DDK_TLS_CA');
