@@ -51,7 +51,13 @@ test('scripts get JSON, terminals a bar, pipes plain lines', () => {
 });
 
 test('metrics become one line a step with a group of columns a domain', () => {
-  const domain = (id: number, name: string) => ({ id, name, trainTokens: 1n, trainWindows: 1n, validationSamples: 1 });
+  const domain = (id: number, name: string) => ({
+    id,
+    name,
+    trainTokens: 1n,
+    trainWindows: 1n,
+    validationSamples: 1,
+  });
   const csv = metricsCsv(
     [domain(0, 'a,b'), domain(1, 'c')],
     [

@@ -54,11 +54,15 @@ training: { batchSize: 8, microBatches: 3 }
 });
 
 test('what contradicts itself is refused', () => {
-  assert.deepEqual(problems(`${minimal}training: { batchSize: 8, microBatches: 3 }`), ['training.microBatches']);
+  assert.deepEqual(problems(`${minimal}training: { batchSize: 8, microBatches: 3 }`), [
+    'training.microBatches',
+  ]);
   assert.deepEqual(problems(`${minimal}optimizer: { learningRate: 1e-5, minimumLearningRate: 1e-4 }`), [
     'optimizer.minimumLearningRate',
   ]);
-  assert.deepEqual(problems(`${minimal}mixture: { policy: fixed, weights: { prose: 1 } }`), ['mixture.weights']);
+  assert.deepEqual(problems(`${minimal}mixture: { policy: fixed, weights: { prose: 1 } }`), [
+    'mixture.weights',
+  ]);
   assert.deepEqual(problems(`${minimal}mixture: { weights: { prose: 1, code: 1 } }`), ['mixture.weights']);
 });
 
@@ -97,7 +101,10 @@ test('a changed spec is told field by field', () => {
   };
   const before = toRunSpec(parseSpec(minimal, 'x', '/'), uploaded);
   assert.deepEqual(changedFields(before, before), []);
-  const after = toRunSpec(parseSpec(`${minimal}mixture: { alpha: 0.7 }`, 'x', '/'), { ...uploaded, corpusDigest: 'sha256:d' });
+  const after = toRunSpec(parseSpec(`${minimal}mixture: { alpha: 0.7 }`, 'x', '/'), {
+    ...uploaded,
+    corpusDigest: 'sha256:d',
+  });
   assert.deepEqual(changedFields(before, after), [
     'corpus (the text, its split or its windows) has changed',
     'mixture.alpha was 0.5, is 0.7',
