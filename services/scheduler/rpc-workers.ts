@@ -1,23 +1,20 @@
 // Workers that are called: a trainer and an evaluator at known addresses. What their streams tell goes on the local bus.
 import { createTurns, DdkError, type Logger } from '#base';
-import type { Bus } from '#bus';
 import type { DomainEvaluatorServiceService } from '#proto/ddk/v1/domain_evaluator';
 import type { RunProgress } from '#proto/ddk/v1/events';
 import type { StudentTrainerServiceService } from '#proto/ddk/v1/student_trainer';
 import type { Client } from '#rpc';
-import { publishRunEvent } from '#work';
 import type { Workers, WorkItem } from './workers.js';
 
 export interface RpcWorkersOptions {
   readonly trainer: Client<typeof StudentTrainerServiceService>;
   readonly evaluator: Client<typeof DomainEvaluatorServiceService>;
-  readonly bus: Bus;
+  /** Tells others of what a stream tells. */
+  readonly publish: (runId: string, event: { $case: 'progress'; value: RunProgress }) => Promise<void>;
   readonly logger: Logger;
   /** The call has ended; with an error where it did not come to its end. The record says what was committed. */
   readonly onEnd: (item: WorkItem, error: DdkError | undefined) => void;
 }
-
-const source = 'scheduler';
 
 /** One call of each worker at a time; further items wait for their turn. Calls end with this process. */
 export function rpcWorkers(options: RpcWorkersOptions): Workers {
@@ -54,12 +51,12 @@ export function rpcWorkers(options: RpcWorkersOptions): Workers {
 }
 
 async function perform(item: WorkItem, options: RpcWorkersOptions, signal: AbortSignal): Promise<void> {
-  const { trainer, evaluator, bus } = options;
+  const { trainer, evaluator, publish } = options;
   const { runId, interval, attempt } = item;
   // A worker that is away is waited for; there is nothing better to do.
   const how = { signal, waitForReady: true };
   const tell = (progress: RunProgress['progress']) =>
-    publishRunEvent(bus, source, runId, { $case: 'progress', value: { interval, progress } });
+    publish(runId, { $case: 'progress', value: { interval, progress } });
   switch (item.work) {
     case 'train':
       for await (const { event } of trainer.trainInterval({ runId, interval, attempt }, how)) {

@@ -2,6 +2,7 @@
 import { type Clock, DdkError, type Logger, systemClock } from '#base';
 import type { Bus } from '#bus';
 import { DomainEvaluatorServiceService } from '#proto/ddk/v1/domain_evaluator';
+import type { RunEvent } from '#proto/ddk/v1/events';
 import { SchedulerServiceService } from '#proto/ddk/v1/scheduler';
 import { StudentTrainerServiceService } from '#proto/ddk/v1/student_trainer';
 import { TeacherScoringServiceService } from '#proto/ddk/v1/teacher_scoring';
@@ -36,7 +37,8 @@ export async function startScheduler(
   const { security } = config;
   const runs = new RunStore(store.records, logger);
   const teacher = await createClient(TeacherScoringServiceService, config.teacherAddress, { security });
-  const workers = await openWorkers(config, dependencies, (runId, attempt, error) =>
+  const publish: Publish = (runId, event) => publishRunEvent(bus, 'ddk/scheduler', runId, event, clock);
+  const workers = await openWorkers(config, dependencies, publish, (runId, attempt, error) =>
     coordinator.workEnded(runId, attempt, error),
   );
   const coordinator: Coordinator = new Coordinator({
@@ -44,7 +46,7 @@ export async function startScheduler(
     runs,
     workers,
     prepare: ({ spec }) => readDomains(spec, store.artifacts),
-    publish: (runId, event) => publishRunEvent(bus, 'scheduler', runId, event, clock),
+    publish,
     clock,
     logger,
     ...(intervalMs === undefined ? {} : { intervalMs }),
@@ -91,11 +93,13 @@ export async function startScheduler(
   }
 }
 
+type Publish = (runId: string, event: NonNullable<RunEvent['kind']>) => Promise<void>;
 type OnEnd = (runId: string, attempt: number, error: DdkError | undefined) => void;
 
 async function openWorkers(
   config: SchedulerConfig,
   { bus, logger }: SchedulerDependencies,
+  publish: Publish,
   onEnd: OnEnd,
 ): Promise<Workers> {
   const { trainerAddress, evaluatorAddress, security } = config;
@@ -111,7 +115,7 @@ async function openWorkers(
   return rpcWorkers({
     trainer: await createClient(StudentTrainerServiceService, trainerAddress, { security }),
     evaluator: await createClient(DomainEvaluatorServiceService, evaluatorAddress, { security }),
-    bus,
+    publish,
     logger,
     onEnd: ({ runId, attempt }, error) => onEnd(runId, attempt, error),
   });

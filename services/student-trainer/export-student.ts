@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { failpoint } from '#base';
 import { exportModel, openWeights } from '#model';
-import { WorkKind } from '#proto/ddk/v1/events';
 import { type ExportFile, ExportManifest, ExportRecord, WorkState } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 import { spans, withSpan } from '#telemetry';
 import type { TokenizerContent } from '#tokenizer';
 import { readCheckpoint } from '#train';
-import { type Assignment, doWork, publishRunEvent } from '#work';
+import { type Assignment, doWork, workTeller } from '#work';
 import { source, type TrainerParts } from './parts.js';
 import { type RunPlan, readPlan } from './run-plan.js';
 
@@ -29,6 +28,7 @@ export async function exportStudent(
   parts: TrainerParts,
 ): Promise<Exported> {
   const { store, worker } = parts;
+  const others = workTeller({ ...parts, source }, 'export', { runId, interval: 0 });
   const record = await doWork<ExportRecord>({
     store,
     key: `runs/${runId}/export`,
@@ -42,7 +42,10 @@ export async function exportStudent(
         const { digest } = await store.artifacts.put(ExportManifest.encode(manifest).finish());
         await assignment.commit({ exportDigest: digest, state: WorkState.COMPLETE });
       }),
-    tell: (done) => announce(parts, done),
+    tell(done) {
+      const { attempt, exportDigest } = done;
+      return others.ended(done, { $case: 'exportFinished', value: { attempt, exportDigest } });
+    },
   });
   const bytes = await store.artifacts.bytes(record.exportDigest, { maxBytes: maxManifestBytes });
   return { exportDigest: record.exportDigest, manifest: ExportManifest.decode(bytes) };
@@ -83,17 +86,4 @@ async function readTokenizer(
     config: tokenizerConfigDigest === '' ? undefined : await read(tokenizerConfigDigest),
     where: `the student's tokenizer (${tokenizerDigest})`,
   };
-}
-
-async function announce({ bus, clock }: TrainerParts, record: ExportRecord): Promise<void> {
-  if (!bus) return;
-  const { runId, attempt, exportDigest, failure: reason, failureRetryable } = record;
-  const kind =
-    record.state === WorkState.COMPLETE
-      ? ({ $case: 'exportFinished', value: { attempt, exportDigest } } as const)
-      : ({
-          $case: 'workFailed',
-          value: { work: WorkKind.EXPORT, interval: 0, attempt, reason, retryable: failureRetryable },
-        } as const);
-  await publishRunEvent(bus, source, runId, kind, clock);
 }

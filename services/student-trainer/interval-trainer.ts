@@ -1,8 +1,7 @@
 // The training of an interval as a piece of work: claimed, done, told of.
-import { WorkKind } from '#proto/ddk/v1/events';
-import { IntervalRecord, WorkState } from '#proto/ddk/v1/types';
+import { IntervalRecord } from '#proto/ddk/v1/types';
 import { spans, withSpan } from '#telemetry';
-import { doWork, publishRunEvent } from '#work';
+import { doWork, workTeller } from '#work';
 import { IntervalTraining, type IntervalWork, type TrainEvent } from './interval-training.js';
 import { source, type TrainerParts } from './parts.js';
 
@@ -14,6 +13,7 @@ export function trainInterval(
   caller?: AbortSignal,
 ): Promise<IntervalRecord> {
   const { store, worker } = parts;
+  const others = workTeller({ ...parts, source }, 'train', work);
   const attributes = { 'ddk.run': work.runId, 'ddk.interval': work.interval, 'ddk.attempt': work.attempt };
   return doWork<IntervalRecord>({
     store,
@@ -24,20 +24,12 @@ export function trainInterval(
     signal: caller ?? new AbortController().signal,
     body: (assignment, signal) =>
       withSpan(spans.trainInterval, attributes, () =>
-        new IntervalTraining(work, assignment, parts, tell).run(signal),
+        new IntervalTraining(work, assignment, parts, tell, others).run(signal),
       ),
-    tell: (record) => announce(parts, record),
+    tell(record) {
+      const { interval, attempt, step, checkpointDigest } = record;
+      const value = { interval, attempt, step, checkpointDigest };
+      return others.ended(record, { $case: 'intervalTrained', value });
+    },
   });
-}
-
-async function announce({ bus, clock }: TrainerParts, record: IntervalRecord): Promise<void> {
-  if (!bus) return;
-  const { runId, interval, attempt, step, checkpointDigest, failure: reason, failureRetryable } = record;
-  if (record.state === WorkState.COMPLETE) {
-    const value = { interval, attempt, step, checkpointDigest };
-    await publishRunEvent(bus, source, runId, { $case: 'intervalTrained', value }, clock);
-  } else {
-    const value = { work: WorkKind.TRAIN, interval, attempt, reason, retryable: failureRetryable };
-    await publishRunEvent(bus, source, runId, { $case: 'workFailed', value }, clock);
-  }
 }

@@ -13,9 +13,8 @@ import {
   type TrainEngine,
   type TrainRow,
 } from '#train';
-import { type Assignment, publishRunEvent } from '#work';
-import { source, type TrainerParts } from './parts.js';
-import { limiter } from './progress.js';
+import type { Assignment, WorkTeller } from '#work';
+import type { TrainerParts } from './parts.js';
 import { type RunPlan, readPlan, schedule, stepSpec } from './run-plan.js';
 import { type FeedOptions, type PreparedStep, stepFeed } from './step-feed.js';
 
@@ -31,7 +30,6 @@ export interface IntervalWork {
 
 /** Steps whose targets are fetched ahead of the one being trained. */
 const ahead = 3;
-const progressEveryMs = 200;
 /** A metrics log of one interval. */
 const maxLogBytes = 1 << 28;
 
@@ -40,6 +38,7 @@ export class IntervalTraining {
   readonly #assignment: Assignment<IntervalRecord>;
   readonly #parts: TrainerParts;
   readonly #tell: (event: TrainEvent) => void;
+  readonly #others: WorkTeller;
   readonly #log: StepMetrics[] = [];
   /** Windows of this interval, by domain. */
   readonly #drawn: number[] = [];
@@ -50,11 +49,13 @@ export class IntervalTraining {
     assignment: Assignment<IntervalRecord>,
     parts: TrainerParts,
     tell: (event: TrainEvent) => void,
+    others: WorkTeller,
   ) {
     this.#work = work;
     this.#assignment = assignment;
     this.#parts = parts;
     this.#tell = tell;
+    this.#others = others;
     this.#lastCommitMs = parts.clock.monotonicMs();
   }
 
@@ -128,7 +129,6 @@ export class IntervalTraining {
       signal,
     });
     const rates = schedule(plan);
-    const due = limiter(progressEveryMs, () => this.#parts.clock.monotonicMs());
     const commitEveryMs = (training?.checkpointSeconds || Number.POSITIVE_INFINITY) * 1000;
     for (;;) {
       const waitedFromMs = this.#parts.clock.monotonicMs();
@@ -141,7 +141,7 @@ export class IntervalTraining {
         engine.step(rowsOf(prepared), learningRate(rates, prepared.step), { signal }),
       );
       for (const domain of prepared.domains) this.#drawn[domain] = (this.#drawn[domain] ?? 0) + 1;
-      this.#record(stepMetrics(prepared.step, done, plan.encoding ? waitMs : 0), corpus, due);
+      this.#record(stepMetrics(prepared.step, done, plan.encoding ? waitMs : 0), corpus);
       const isLast = prepared.step === record.endStep;
       const isDue = this.#parts.clock.monotonicMs() - this.#lastCommitMs >= commitEveryMs;
       const isStopping = this.#parts.stopping.aborted;
@@ -156,12 +156,12 @@ export class IntervalTraining {
     }
   }
 
-  #record(step: StepMetrics, corpus: Corpus, due: () => boolean): void {
-    const { board, bus, clock } = this.#parts;
+  #record(step: StepMetrics, corpus: Corpus): void {
     const { record } = this.#assignment;
     this.#log.push(step);
-    board.step(this.#work.runId, step);
+    this.#parts.board.step(this.#work.runId, step);
     this.#tell({ $case: 'step', value: step });
+    this.#others.progress({ $case: 'step', value: step }, step.step === record.endStep);
     const seconds = (step.durationMs + step.teacherWaitMs) / 1000;
     metrics.trainStepDuration.record(seconds, {});
     metrics.trainLoss.record(step.loss, {});
@@ -172,14 +172,6 @@ export class IntervalTraining {
     metrics.intervalProgress.record((step.step - record.firstStep) / (record.endStep - record.firstStep), {});
     for (const d of step.domains)
       metrics.trainTokens.add(Number(d.tokens), { domain: corpus.manifest.domains[d.domainId]?.name ?? '' });
-    if (!bus || !(due() || step.step === record.endStep)) return;
-    const value = { interval: this.#work.interval, progress: { $case: 'step', value: step } } as const;
-    publishRunEvent(bus, source, this.#work.runId, { $case: 'progress', value }, clock).catch(
-      (error: unknown) => {
-        // Progress is told as it is; one that is missed is followed by the next.
-        this.#parts.logger.debug({ err: error }, 'progress was not told');
-      },
-    );
   }
 
   async #commit(engine: TrainEngine, plan: RunPlan, cursors: Cursors, complete: boolean): Promise<void> {

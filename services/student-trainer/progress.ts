@@ -1,4 +1,4 @@
-// Where each run stands on this trainer, for GetProgress, and how often it is told of.
+// Where each run stands on this trainer, for GetProgress.
 import type { GetProgressResponse } from '#proto/ddk/v1/student_trainer';
 import type { StepMetrics } from '#proto/ddk/v1/types';
 
@@ -43,15 +43,4 @@ export class ProgressBoard {
       stepDurationMs: sorted[sorted.length >> 1] ?? 0,
     };
   }
-}
-
-/** True at most once every `everyMs`. */
-export function limiter(everyMs: number, now: () => number): () => boolean {
-  let lastMs = Number.NEGATIVE_INFINITY;
-  return () => {
-    const at = now();
-    if (at - lastMs < everyMs) return false;
-    lastMs = at;
-    return true;
-  };
 }

@@ -43,7 +43,7 @@ async function scene(t: TestContext): Promise<Scene> {
         runs,
         workers: busWorkers(bus, { outliveScheduler: false }),
         prepare: async () => domains,
-        publish: (runId, event) => publishRunEvent(bus, 'scheduler', runId, event),
+        publish: (runId, event) => publishRunEvent(bus, 'ddk/scheduler', runId, event),
         clock: systemClock,
         logger: silentLogger,
         intervalMs: 10,

@@ -7,7 +7,7 @@ import { DomainEvaluatorServiceService, type EvaluateGapsResponse } from '#proto
 import { StudentTrainerServiceService, type TrainIntervalResponse } from '#proto/ddk/v1/student_trainer';
 import { ExportManifest, IntervalRecord, StepMetrics } from '#proto/ddk/v1/types';
 import { type CallContext, createClient, Health, type RunningServer, service, startServer } from '#rpc';
-import { decodeRunEvent, runEventSubject } from '#work';
+import { decodeRunEvent, publishRunEvent, runEventSubject } from '#work';
 import { rpcWorkers } from '../../services/scheduler/rpc-workers.js';
 import type { WorkItem } from '../../services/scheduler/workers.js';
 
@@ -64,7 +64,7 @@ async function scene(t: TestContext) {
   const workers = rpcWorkers({
     trainer: await createClient(StudentTrainerServiceService, server.address),
     evaluator: await createClient(DomainEvaluatorServiceService, server.address),
-    bus,
+    publish: (runId, event) => publishRunEvent(bus, 'ddk/scheduler', runId, event),
     logger: silentLogger,
     onEnd: (item, error) => {
       ended.push({ item, error });

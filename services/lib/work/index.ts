@@ -3,3 +3,4 @@ export { type Assignment, type Claim, claimWork, type RecordCodec, type WorkReco
 export { doWork, type WorkOptions } from './do-work.js';
 export { consumeWork, enqueueWork, workQueues } from './queue.js';
 export { decodeRunEvent, type EventKind, publishRunEvent, runEventSubject } from './run-events.js';
+export { type TellerOptions, type WorkName, type WorkTeller, workTeller } from './teller.js';

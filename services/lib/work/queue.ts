@@ -11,9 +11,9 @@ export const workQueues = {
   export: 'ddk-work-export',
 } as const;
 
-type Work = keyof typeof workQueues;
+export type Work = keyof typeof workQueues;
 
-const kinds: Readonly<Record<Work, WorkKind>> = {
+export const workKinds: Readonly<Record<Work, WorkKind>> = {
   train: WorkKind.TRAIN,
   evaluate: WorkKind.EVALUATE,
   export: WorkKind.EXPORT,
@@ -26,7 +26,7 @@ const maxAttempts = 20;
 
 /** Puts an item that points at its record into its queue; equal items are queued once. */
 export async function enqueueWork(bus: Bus, work: Work, item: Omit<WorkItem, 'kind'>): Promise<void> {
-  const data = WorkItem.encode({ ...item, kind: kinds[work] }).finish();
+  const data = WorkItem.encode({ ...item, kind: workKinds[work] }).finish();
   const headers: Record<string, string> = {};
   injectContext(headers);
   const id = `${work}/${item.runId}/${item.interval}/${item.attempt}`;
@@ -46,7 +46,7 @@ export function consumeWork(
 ): Promise<() => Promise<void>> {
   const options = { concurrency: 1, ackWaitMs, maxAttempts };
   return bus.consume(workQueues[work], options, async (delivery) => {
-    const item = parse(delivery.message.data, kinds[work]);
+    const item = parse(delivery.message.data, workKinds[work]);
     if (!item) {
       logger.error({ id: delivery.message.id }, 'a work item cannot be read');
       await delivery.terminate('not a work item of this queue');

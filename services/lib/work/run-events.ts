@@ -4,7 +4,8 @@ import { type Bus, type BusMessage, cloudEventHeaders } from '#bus';
 import { RunEvent } from '#proto/ddk/v1/events';
 import { injectContext } from '#telemetry';
 
-type Kind = NonNullable<RunEvent['kind']>;
+/** What is told of, with its content. */
+export type Kind = NonNullable<RunEvent['kind']>;
 export type EventKind = Kind['$case'];
 
 const formatVersion = 1;
