@@ -1,5 +1,5 @@
 // The folder that holds a user's runs: the store, what each run leaves for people, and who is at work in it.
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createFileExclusive, DdkError } from '#base';
 import { openDataStore, type Store } from '#store';
@@ -25,7 +25,14 @@ export interface DataFolder {
 
 export async function openDataFolder(root: string): Promise<DataFolder> {
   const absolute = path.resolve(root);
-  await mkdir(absolute, { recursive: true });
+  await mkdir(absolute, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    const why = cause.code === 'EEXIST' ? 'it is a file' : cause.message;
+    throw new DdkError(
+      'invalid_argument',
+      `${absolute} cannot hold runs: ${why}; give another folder with --data.`,
+      { cause },
+    );
+  });
   const store = await openDataStore(absolute);
   const claimFile = path.join(absolute, 'running.json');
   const holder = async (): Promise<Holder | undefined> => {
@@ -81,22 +88,5 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     // EPERM: alive, and another user's.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** Whether `folder` can be written to, found out by writing; the sentence says what to do. */
-export async function checkWritable(folder: string): Promise<void> {
-  const probe = path.join(folder, `.probe-${process.pid}`);
-  try {
-    await (await open(probe, 'w')).close();
-    await rm(probe, { force: true });
-  } catch (error) {
-    throw new DdkError(
-      'permission_denied',
-      `${folder} cannot be written to; give another folder with --data.`,
-      {
-        cause: error,
-      },
-    );
   }
 }

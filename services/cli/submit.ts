@@ -63,20 +63,27 @@ function checkPair(spec: Spec, teacher: ModelFolder, student: ModelFolder): void
       'failed_precondition',
       `The teacher has a vocabulary of ${teacher.config.vocabSize} and the student one of ${student.config.vocabSize}; distillation compares them token by token, so they must be equal.`,
     );
+  const { encoding, k } = spec.targets;
+  if (encoding === 'top_k' && k >= student.config.vocabSize)
+    throw invalid(
+      'targets.k',
+      `is ${k}, but the models' vocabulary has ${student.config.vocabSize} tokens; take fewer, or \`encoding: dense\`.`,
+    );
   for (const [role, model] of [
     ['teacher', teacher],
     ['student', student],
   ] as const)
     if (spec.corpus.sequenceLength > model.config.maxPositions)
-      throw new DdkError(
-        'invalid_argument',
-        `corpus.sequenceLength is ${spec.corpus.sequenceLength}, but the ${role} takes at most ${model.config.maxPositions} positions; lower it.`,
-        {
-          violations: [
-            { field: 'corpus.sequenceLength', description: `at most ${model.config.maxPositions}` },
-          ],
-        },
+      throw invalid(
+        'corpus.sequenceLength',
+        `is ${spec.corpus.sequenceLength}, but the ${role} takes at most ${model.config.maxPositions} positions; lower it.`,
       );
+}
+
+function invalid(field: string, description: string): DdkError {
+  return new DdkError('invalid_argument', `${field} ${description}`, {
+    violations: [{ field, description }],
+  });
 }
 
 /** The student's files as artifacts, and the checkpoint of step 0 that holds its weights. */

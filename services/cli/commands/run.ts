@@ -58,11 +58,11 @@ export async function executeRun(
   { requestId, runSpec }: Submission,
 ): Promise<Run> {
   const { display, data, signal } = session;
+  const { run } = await embedded.scheduler.createRun({ requestId, spec: runSpec }, { signal });
+  if (!run) throw new DdkError('internal', 'the scheduler returned no run');
   const folder = data.runFolder(spec.name);
   await mkdir(folder, { recursive: true });
   await writeFileDurable(path.join(folder, 'spec.json'), `${JSON.stringify(spec, null, 2)}\n`);
-  const { run } = await embedded.scheduler.createRun({ requestId, spec: runSpec }, { signal });
-  if (!run) throw new DdkError('internal', 'the scheduler returned no run');
   if (run.state === RunState.PAUSED) {
     display.note(`${spec.name} was paused (${run.reason?.message ?? 'no reason given'}); continuing it.`);
     await embedded.scheduler.resumeRun({ run: run.id, extendByIntervals: 0 }, { signal });

@@ -214,7 +214,7 @@ async function tokenizerFor(
     settings.tokenizer === undefined ? byteLevelTokenizerJson() : await readText(settings.tokenizer);
   const file = path.join(folder, 'tokenizers', `${sha256Hex(text)}.json`);
   const content = {
-    json: JSON.parse(text) as unknown,
+    json: parseJson(text, settings.tokenizer ?? 'bytes'),
     config: undefined,
     where: settings.tokenizer ?? 'bytes',
   };
@@ -223,6 +223,20 @@ async function tokenizerFor(
   // Written once: a corpus is found again by its files' names and times.
   if ((await readFile(file, 'utf8').catch(() => '')) !== text) await writeFileDurable(file, text);
   return { file, content };
+}
+
+function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new DdkError(
+      'invalid_argument',
+      `${where} is not JSON (${(cause as Error).message}); give a tokenizer.json.`,
+      {
+        cause,
+      },
+    );
+  }
 }
 
 async function readText(file: string): Promise<string> {

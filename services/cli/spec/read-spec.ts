@@ -2,8 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseDocument } from 'yaml';
-import { DdkError, type Violation } from '#base';
+import { DdkError } from '#base';
+import { problemsAcrossFields } from './across-fields.js';
 import { type Spec, specSchema } from './schema.js';
+import { violationsOf } from './violations.js';
 
 const maxBytes = 1 << 20;
 
@@ -28,9 +30,13 @@ export function parseSpec(text: string, label: string, folder: string): Spec {
   const broken = document.errors[0];
   if (broken)
     throw new DdkError('invalid_argument', `${label} is not valid YAML: ${broken.message.split('\n')[0]}`);
-  const result = specSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
-  if (!result.success) {
-    const violations = result.error.issues.flatMap(violationsOf);
+  const written: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
+  const result = specSchema.safeParse(written, { reportInput: true });
+  const violations = [
+    ...(result.error?.issues.flatMap(violationsOf) ?? []),
+    ...problemsAcrossFields(result.data ?? (written as object)),
+  ];
+  if (!result.success || violations.length > 0) {
     const lines = violations.map((v) => `  ${v.field}: ${v.description}`);
     const problems = violations.length === 1 ? 'one problem' : `${violations.length} problems`;
     throw new DdkError('invalid_argument', `${label} has ${problems}:\n${lines.join('\n')}`, { violations });
@@ -43,21 +49,4 @@ export function parseSpec(text: string, label: string, folder: string): Spec {
     student: absolute(spec.student),
     domains: spec.domains.map((d) => ({ ...d, paths: d.paths.map(absolute) })),
   };
-}
-
-interface Issue {
-  readonly code?: string | undefined;
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-  readonly keys?: readonly string[];
-}
-
-function violationsOf(issue: Issue): Violation[] {
-  const field = issue.path.map(String).join('.');
-  if (issue.code === 'unrecognized_keys')
-    return (issue.keys ?? []).map((key) => ({
-      field: field ? `${field}.${key}` : key,
-      description: 'is no field of a spec; remove it or mend its spelling (`ddk init` lists all)',
-    }));
-  return [{ field: field || 'spec', description: issue.message }];
 }

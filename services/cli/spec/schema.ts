@@ -1,8 +1,6 @@
-// The spec file of a run: its fields, their defaults and their limits. Knows no paths and no files.
+// The spec file of a run: its fields, their defaults and their limits, which are the scheduler's. Knows no paths and no files.
 import { z } from 'zod';
 
-// What the scheduler accepts; said here as well, so that all problems of a file are named at once.
-const mostSteps = 2 ** 31 - 1;
 const fraction = z.number().min(0).max(1);
 const upToOne = z.number().positive().max(1);
 const count = (maximum: number) => z.int().min(1).max(maximum);
@@ -77,49 +75,21 @@ const runtime = z.strictObject({
   device: z.int().min(0).max(1024).default(0),
 });
 
-export const specSchema = z
-  .strictObject({
-    name,
-    /** Model folders: config.json, model.safetensors, tokenizer.json. */
-    teacher: z.string().min(1),
-    student: z.string().min(1),
-    domains: z.array(domain).min(1).max(1000),
-    corpus: corpus.prefault({}),
-    mixture: mixture.prefault({}),
-    loss: loss.prefault({}),
-    targets: targets.prefault({}),
-    optimizer: optimizer.prefault({}),
-    training: training.prefault({}),
-    runtime: runtime.prefault({}),
-  })
-  .superRefine((spec, context) => {
-    const problem = (path: (string | number)[], message: string) =>
-      context.addIssue({ code: 'custom', path, message });
-    const seen = new Set<string>();
-    for (const [index, { name }] of spec.domains.entries()) {
-      if (seen.has(name)) problem(['domains', index, 'name'], `"${name}" names two domains`);
-      seen.add(name);
-    }
-    if (spec.training.batchSize % spec.training.microBatches !== 0)
-      problem(
-        ['training', 'microBatches'],
-        `${spec.training.microBatches} does not divide batchSize ${spec.training.batchSize}`,
-      );
-    if (spec.optimizer.minimumLearningRate > spec.optimizer.learningRate)
-      problem(['optimizer', 'minimumLearningRate'], 'must not be above learningRate');
-    const steps = spec.training.intervals * spec.training.intervalSteps;
-    if (steps > mostSteps)
-      problem(['training'], `asks for ${steps} steps; at most ${mostSteps} are possible`);
-    const weights = spec.mixture.weights;
-    if (spec.mixture.policy === 'fixed') {
-      for (const { name } of spec.domains)
-        if (weights?.[name] === undefined) problem(['mixture', 'weights'], `lacks the domain "${name}"`);
-      if (weights && Object.values(weights).every((w) => w === 0))
-        problem(['mixture', 'weights'], 'must not all be 0');
-    } else if (weights) problem(['mixture', 'weights'], 'only goes with the policy "fixed"');
-    for (const key of Object.keys(weights ?? {}))
-      if (!seen.has(key)) problem(['mixture', 'weights'], `names "${key}", which is no domain`);
-  });
+/** Single fields; what they ask of one another is in across-fields.ts. */
+export const specSchema = z.strictObject({
+  name,
+  /** Model folders: config.json, model.safetensors, tokenizer.json. */
+  teacher: z.string().min(1),
+  student: z.string().min(1),
+  domains: z.array(domain).min(1).max(1000),
+  corpus: corpus.prefault({}),
+  mixture: mixture.prefault({}),
+  loss: loss.prefault({}),
+  targets: targets.prefault({}),
+  optimizer: optimizer.prefault({}),
+  training: training.prefault({}),
+  runtime: runtime.prefault({}),
+});
 
 /** A spec with every default filled in; paths as written. */
 export type Spec = z.output<typeof specSchema>;

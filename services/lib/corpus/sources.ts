@@ -89,10 +89,14 @@ async function walk(folder: string): Promise<string[]> {
   return paths.sort();
 }
 
-/** An error of the operating system about a file, naming the file. */
+/** An error of the operating system about a file, naming the file and what to do. */
 export function unreadable(path: string, cause: unknown, detail = ''): DdkError {
   if (cause instanceof DdkError) return cause;
   const { code } = DdkError.from(cause);
   const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
-  return new DdkError(code, `${path}${detail} cannot be read (${why}).`, { cause });
+  const remedies: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file or folder; correct the path',
+    EACCES: 'this user may not; change its permissions',
+  };
+  return new DdkError(code, `${path}${detail} cannot be read: ${remedies[why] ?? why}.`, { cause });
 }

@@ -1,11 +1,24 @@
 // The CUDA execution provider's options, by string, and its place beside the library.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DdkError } from '#base';
 import { call, callForPointer } from './api.js';
 import { withHandle } from './handle.js';
+import { libraryFolder } from './library.js';
 import { StringTable } from './string-table.js';
 import type { SessionOptions } from './types.js';
 
-/** Adds the CUDA provider to session options. Throws where its library or a device is missing. */
+const libraries = ['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_cuda.so'];
+
+/** Adds the CUDA provider to session options. Throws `failed_precondition` where its library or a device is missing. */
 export function appendCuda(sessionOptions: bigint, options: SessionOptions): void {
+  const missing = libraries.find((name) => !existsSync(join(libraryFolder(), name)));
+  if (missing !== undefined) {
+    throw new DdkError(
+      'failed_precondition',
+      `The provider cuda was asked for, but ${missing} is not in ${libraryFolder()}; put the CUDA provider there, or set the provider to cpu or auto.`,
+    );
+  }
   const entries: Readonly<Record<string, string>> = {
     device_id: String(options.deviceId ?? 0),
     // TensorFloat-32 keeps 10 bits of a product's factors; float32 programs are meant to be float32.

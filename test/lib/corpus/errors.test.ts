@@ -123,7 +123,7 @@ test('an unreadable file is named', async (t) => {
   await chmod(join(root, 'a.txt'), 0);
   await assert.rejects(readAll(join(root, 'gone.txt')), {
     code: 'not_found',
-    message: /gone\.txt cannot be read \(ENOENT\)/,
+    message: /gone\.txt cannot be read: there is no such file or folder; correct the path\./,
   });
   // Nothing is forbidden to the superuser, so there is nothing to see as one.
   if (process.getuid?.() !== 0)
