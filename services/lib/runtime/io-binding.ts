@@ -12,16 +12,16 @@ type Tensors = Readonly<Record<string, ResidentTensor>>;
 /** Binds every input and the given outputs. Throws `invalid_argument` where one does not fit or shares memory. */
 export function bindValues(
   session: CSession,
-  inputs: Tensors,
-  outputs: Tensors,
+  given: { readonly inputs: Tensors; readonly outputs: Tensors; readonly outputsMayShare: boolean },
   onReleased: (binding: Binding) => void,
 ): Binding {
+  const { inputs, outputs, outputsMayShare } = given;
   const missing = session.inputs.find((input) => !(input.name in inputs));
   if (missing) throw new DdkError('invalid_argument', `input ${missing.name} is not bound`);
   wantedOutputs(session.outputs, Object.keys(outputs));
   const read = resolve('input', session.inputs, inputs);
   const written = resolve('output', session.outputs, outputs);
-  refuseSharing(read, written);
+  refuseSharing(read, written, outputsMayShare);
   const handle = new Handle(callForPointer('CreateIoBinding', session.address), 'ReleaseIoBinding');
   try {
     for (const [name, tensor] of read) call('BindInput', handle.address, name, tensor.address);
@@ -48,7 +48,11 @@ function resolve(
   return resolved;
 }
 
-function refuseSharing(read: Map<string, NativeTensor>, written: Map<string, NativeTensor>): void {
+function refuseSharing(
+  read: Map<string, NativeTensor>,
+  written: Map<string, NativeTensor>,
+  outputsMayShare: boolean,
+): void {
   const owners = new Map<object, string>();
   for (const [name, tensor] of read) owners.set(tensor.memory, `input ${name}`);
   for (const [name, tensor] of written) {
@@ -59,7 +63,7 @@ function refuseSharing(read: Map<string, NativeTensor>, written: Map<string, Nat
         `output ${name} shares memory with ${owner}; ONNX Runtime orders no read before a write`,
       );
     }
-    owners.set(tensor.memory, `output ${name}`);
+    if (!outputsMayShare) owners.set(tensor.memory, `output ${name}`);
   }
 }
 

@@ -86,11 +86,13 @@ export interface ResidentSession extends Session {
   allocate(dtype: DType, shape: readonly number[]): ResidentTensor;
   /**
    * Binds every input and the wanted outputs. An output must not share memory with an input: ONNX Runtime
-   * orders no read before a write.
+   * orders no read before a write. Outputs may share memory among themselves only with `outputsMayShare`: the caller
+   * then vouches that in the graph itself the later one depends on every reader of the earlier one.
    */
   bind(
     inputs: Readonly<Record<string, ResidentTensor>>,
     outputs: Readonly<Record<string, ResidentTensor>>,
+    options?: { readonly outputsMayShare?: boolean },
   ): Binding;
 }
 

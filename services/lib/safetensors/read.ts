@@ -1,7 +1,7 @@
 // Reading a safetensors file: the header once, then tensors by position.
 
 import { type FileHandle, open } from 'node:fs/promises';
-import { DdkError, floatsFromBfloat16s, floatsFromHalves } from '#base';
+import { assert, DdkError, floatsFromBfloat16s, floatsFromHalves } from '#base';
 import {
   lengthFieldBytes,
   maxHeaderBytes,
@@ -22,20 +22,28 @@ export async function readHeader(path: string): Promise<SafetensorsHeader> {
   return withFile(path, async (file) => {
     const { size } = await file.stat();
     if (size < lengthFieldBytes) throw refused(path, `it has ${size} bytes, fewer than its length field`);
-    const field = Buffer.from(await readAt(file, 0, lengthFieldBytes, path));
+    const field = Buffer.from(await readAt(file, 0, new Uint8Array(lengthFieldBytes), path));
     const length = field.readBigUInt64LE();
     const limit = Math.min(maxHeaderBytes, size - lengthFieldBytes);
     if (length > limit) {
       throw refused(path, `it announces a header of ${length} bytes, and at most ${limit} are possible`);
     }
-    const json = await readAt(file, lengthFieldBytes, Number(length), path);
+    const json = await readAt(file, lengthFieldBytes, new Uint8Array(Number(length)), path);
     return parseHeader(json, size, path);
   });
 }
 
-/** The bytes of one tensor, in a buffer of their own (so that typed arrays can be laid over them). */
-export async function readTensor(path: string, entry: TensorEntry): Promise<Uint8Array<ArrayBuffer>> {
-  return withFile(path, (file) => readAt(file, entry.offset, entry.byteLength, path));
+/**
+ * The bytes of one tensor, in a buffer of their own (so that typed arrays can be laid over them), or in `into`, which
+ * then has the tensor's length.
+ */
+export async function readTensor(
+  path: string,
+  entry: TensorEntry,
+  into: Uint8Array<ArrayBuffer> = new Uint8Array(entry.byteLength),
+): Promise<Uint8Array<ArrayBuffer>> {
+  assert(into.byteLength === entry.byteLength, `room for the ${entry.byteLength} bytes of ${entry.name}`);
+  return withFile(path, (file) => readAt(file, entry.offset, into, path));
 }
 
 /** One tensor as float32. F16 and BF16 are upcast exactly; other element types are refused. */
@@ -86,15 +94,15 @@ async function withFile<T>(path: string, body: (file: FileHandle) => Promise<T>)
   }
 }
 
+/** Fills `bytes` from `offset` on. */
 async function readAt(
   file: FileHandle,
   offset: number,
-  length: number,
+  bytes: Uint8Array<ArrayBuffer>,
   path: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  for (let done = 0; done < length; ) {
-    const want = Math.min(length - done, maxReadBytes);
+  for (let done = 0; done < bytes.byteLength; ) {
+    const want = Math.min(bytes.byteLength - done, maxReadBytes);
     const { bytesRead } = await file.read(bytes, done, want, offset + done);
     if (bytesRead === 0) {
       throw new DdkError(

@@ -35,7 +35,7 @@ export interface SavedCheckpoint {
 }
 
 /**
- * Saves the engine's state; steps asked for meanwhile wait. One tensor at a time is copied.
+ * Saves the engine's state; steps asked for meanwhile wait. State in host memory is written from where it lies.
  * @param options.scratchFolder where the files are written before the store takes them; the system's by default.
  */
 export async function saveCheckpoint(
@@ -61,7 +61,7 @@ export async function saveCheckpoint(
         environment: engine.environment,
         weights: await put('weights.safetensors', 'weights'),
         moments: await put('moments.safetensors', 'moments'),
-        weightsDigest: await digestOfWeights(snapshot),
+        weightsDigest: await digestOfWeights({ tensors: snapshot.tensors, read: snapshot.peek }),
         cursors: details.cursors,
         mixtureVersion: details.mixtureVersion,
         metrics: details.metrics,
@@ -91,9 +91,9 @@ export async function restoreCheckpoint(
   const moments = manifest.moments && (await openPart(artifacts, manifest.moments));
   await engine.load({
     step: manifest.step,
-    read: (tensor) => {
+    read: (tensor, room) => {
       const part = tensor.role === 'parameter' ? weights : moments;
-      return part ? readStateTensor(part, tensor) : undefined;
+      return part ? readStateTensor(part, tensor, room) : undefined;
     },
   });
   return manifest;
@@ -110,7 +110,11 @@ async function openPart(artifacts: ArtifactStore, { digest }: ArtifactReference)
   return { digest, path, header: await readHeader(path) };
 }
 
-async function readStateTensor({ digest, path, header }: Part, tensor: StateTensor): Promise<Float32Array> {
+async function readStateTensor(
+  { digest, path, header }: Part,
+  tensor: StateTensor,
+  room: Float32Array<ArrayBuffer> | undefined,
+): Promise<Float32Array> {
   const name = nameInFile(tensor);
   const entry = header.entries.get(name);
   if (entry?.dtype !== 'F32' || entry.shape.join() !== tensor.shape.join()) {
@@ -120,7 +124,9 @@ async function readStateTensor({ digest, path, header }: Part, tensor: StateTens
       `checkpoint file ${digest} is not of this model: ${name} should be F32 [${tensor.shape.join(', ')}] and is ${found}`,
     );
   }
-  return toFloat32(await readTensor(path, entry), entry);
+  if (!room) return toFloat32(await readTensor(path, entry), entry);
+  await readTensor(path, entry, new Uint8Array(room.buffer, room.byteOffset, room.byteLength));
+  return room;
 }
 
 function tensorSources(snapshot: StateSnapshot, part: 'weights' | 'moments'): TensorSource[] {
@@ -131,7 +137,7 @@ function tensorSources(snapshot: StateSnapshot, part: 'weights' | 'moments'): Te
       dtype: 'F32',
       shape: tensor.shape,
       data: () => {
-        const data = snapshot.read(tensor.role, tensor.name);
+        const data = snapshot.peek(tensor.role, tensor.name);
         return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       },
     }));

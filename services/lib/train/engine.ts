@@ -23,8 +23,14 @@ export type Execution = Pick<
 export interface StateSource {
   /** Steps done so far. */
   readonly step: number;
-  /** One tensor of the state; moments that are undefined start at zero. */
-  read(tensor: StateTensor): Promise<Float32Array | undefined> | Float32Array | undefined;
+  /**
+   * One tensor of the state; moments that are undefined start at zero. A source that can, fills `room` and gives that
+   * back; it is there where the state lies in host memory.
+   */
+  read(
+    tensor: StateTensor,
+    room?: Float32Array<ArrayBuffer>,
+  ): Promise<Float32Array | undefined> | Float32Array | undefined;
 }
 
 interface Direction {
@@ -80,8 +86,8 @@ export class TrainEngine {
     this.#sets = [a, b];
     const direction = (source: StateSet, target: StateSet): Direction => {
       const inputs = { ...this.#batch.inputs, ...source.by('input') };
-      const outputs = { ...this.#batch.outputs, ...target.by('output') };
-      return { source, binding: session.bind(inputs, outputs) };
+      const outputs = { ...this.#batch.outputs, ...target.by('gradient'), ...target.by('output') };
+      return { source, binding: session.bind(inputs, outputs, { outputsMayShare: true }) };
     };
     this.#directions = [direction(a, b), direction(b, a)];
   }
@@ -97,8 +103,11 @@ export class TrainEngine {
       this.#loaded = false;
       const target = this.#directions[0].source;
       for (const tensor of this.program.state) {
-        const data = await source.read(tensor);
-        target.write(tensor.role, tensor.name, data ?? startingMoment(tensor));
+        const { role, name } = tensor;
+        const data = await source.read(tensor, target.room(role, name));
+        if (data) target.write(role, name, data);
+        else if (role !== 'parameter') target.clear(role, name);
+        else throw new DdkError('invalid_argument', `the weights lack parameter ${name}`);
       }
       this.#step = source.step;
       this.#loaded = true;
@@ -145,8 +154,8 @@ export class TrainEngine {
   }
 
   /**
-   * Calls `body` with a view of the state that no step changes meanwhile: steps asked for during it wait. Tensors are
-   * copied one at a time, when they are read.
+   * Calls `body` with a view of the state that no step changes meanwhile: steps asked for during it wait. Nothing is
+   * copied but what `read` gives.
    */
   snapshot<T>(body: (snapshot: StateSnapshot) => Promise<T>): Promise<T> {
     return this.#exclusive(() => {
@@ -156,6 +165,7 @@ export class TrainEngine {
         step: this.#step,
         tensors: this.program.state,
         read: (role, name) => set.read(role, name),
+        peek: (role, name) => set.peek(role, name),
       });
     });
   }
@@ -167,7 +177,7 @@ export class TrainEngine {
 
   /** `sha256:` of every parameter's name, shape and bits: equal for equal weights, wherever they came from. */
   weightsDigest(): Promise<string> {
-    return this.snapshot(digestOfWeights);
+    return this.snapshot(({ tensors, peek }) => digestOfWeights({ tensors, read: peek }));
   }
 
   /** The trace of every operator, where the engine was opened with `profilePrefix`. */
@@ -206,11 +216,6 @@ export interface StateSnapshot {
   readonly tensors: readonly StateTensor[];
   /** A copy. */
   read(role: StateRole, name: string): Float32Array;
-}
-
-function startingMoment(tensor: StateTensor): Float32Array {
-  if (tensor.role === 'parameter') {
-    throw new DdkError('invalid_argument', `the weights lack parameter ${tensor.name}`);
-  }
-  return new Float32Array(tensor.shape.reduce((product, dim) => product * dim, 1));
+  /** The values where they lie, if that is host memory: not to be changed, and only good until `body` has ended. */
+  peek(role: StateRole, name: string): Float32Array;
 }

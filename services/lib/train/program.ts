@@ -2,11 +2,14 @@
 //
 //   batch, state A -> forward -> loss -> backward -> global norm, clipping -> AdamW -> state B, ce, kl, gradient norm
 //
+// Every gradient is an output as well, bound to the memory of the new parameter, which spares a third of the state's size:
+// whatever reads a gradient leads to the norm or to a new moment, and the new parameter depends on all of these.
+//
 // Weights are inputs and outputs, so the file is small whatever the model's size, and opset 18 with static shapes
 // keeps every node on operators that have a CPU and a CUDA kernel.
 import { assert } from '#base';
 import { emitAdamW, emitClipScale, emitGlobalNorm } from '#nn';
-import { encodeModel, GraphBuilder, type Model, optimise, type Value } from '#onnx';
+import { elementCount, encodeModel, GraphBuilder, type Model, optimise, type Value } from '#onnx';
 import { emitStepGradients, type StepInputs } from './accumulate.js';
 import { type StateTensor, stateTensors, stepInputs, stepOutputs } from './manifest.js';
 import { targetWidth } from './micro-batch.js';
@@ -42,35 +45,48 @@ export function compileStep(spec: StepSpec): StepProgram {
   const { gradients, ce_N, kl_N } = emitStepGradients(b, spec, parameters, inputs);
   const norm = b.scope('clip', () => emitGlobalNorm(b, gradients));
   const { clipNorm } = spec.optimizer;
-  const clipScale = clipNorm > 0 ? b.scope('clip', () => emitClipScale(b, norm, clipNorm)) : b.scalar(1);
-  for (const [index, [name, parameter]] of [...parameters].entries()) {
+  // Also where nothing is clipped: every update then depends on the norm, which has to read the gradients before.
+  const maxNorm = clipNorm > 0 ? clipNorm : Number.POSITIVE_INFINITY;
+  const clipScale = b.scope('clip', () => emitClipScale(b, norm, maxNorm));
+  const found = new Map([...parameters.keys()].map((name, index) => [name, gradients[index] as Value]));
+  for (const name of orderOfUpdates(state)) {
     const tensors = state.filter((tensor) => tensor.name === name);
     const old = (role: StateTensor['role']) => {
       const value = values.get(`${role}.${name}`);
       assert(value, `${name} has a ${role}`);
       return value;
     };
+    const gradient = found.get(name) as Value;
+    const decay = tensors[0]?.decay ?? false;
     const next = b.scope('adamw', () =>
       emitAdamW(
         b,
-        {
-          parameter,
-          gradient: gradients[index] as Value,
-          m: old('m'),
-          v: old('v'),
-          decay: tensors[0]?.decay ?? false,
-        },
+        { parameter: old('parameter'), gradient, m: old('m'), v: old('v'), decay },
         { ...scalars, clipScale },
         spec.optimizer,
       ),
     );
-    for (const { role, output } of tensors) b.output(output, next[role]);
+    for (const tensor of tensors) {
+      b.output(tensor.output, next[tensor.role]);
+      if (tensor.gradient !== undefined) b.output(tensor.gradient, gradient);
+    }
   }
   b.output(stepOutputs.ce, ce_N);
   b.output(stepOutputs.kl, kl_N);
   b.output(stepOutputs.gradientNorm, norm);
   const model = optimise(b.build());
   return { spec, state, model, bytes: encodeModel(model) };
+}
+
+/**
+ * Names of the parameters, the smallest last. ONNX Runtime orders nodes by a walk back from the last output, and what
+ * that one's update can compute without the gradients' norm is held through the whole step.
+ */
+function orderOfUpdates(state: readonly StateTensor[]): readonly string[] {
+  return state
+    .filter(({ role }) => role === 'parameter')
+    .sort((a, b) => elementCount(b.shape) - elementCount(a.shape))
+    .map(({ name }) => name);
 }
 
 function declareBatch(b: GraphBuilder, spec: StepSpec): StepInputs {

@@ -12,9 +12,14 @@ export class StateSet {
     this.#tensors = new Map(manifest.map((tensor) => [tensor, session.allocate(tensor.dtype, tensor.shape)]));
   }
 
-  /** The tensors by the program's input or output names. */
-  by(side: 'input' | 'output'): Record<string, ResidentTensor> {
-    return Object.fromEntries([...this.#tensors].map(([tensor, value]) => [tensor[side], value]));
+  /** The tensors by the program's input or output names; a gradient has the tensor of its parameter. */
+  by(side: 'input' | 'output' | 'gradient'): Record<string, ResidentTensor> {
+    const named: Record<string, ResidentTensor> = {};
+    for (const [tensor, value] of this.#tensors) {
+      const name = tensor[side];
+      if (name !== undefined) named[name] = value;
+    }
+    return named;
   }
 
   /** A copy of one tensor. */
@@ -24,8 +29,27 @@ export class StateSet {
     return data;
   }
 
+  /** The tensor itself where it is in host memory, else a copy. */
+  peek(role: StateRole, name: string): Float32Array {
+    return this.room(role, name) ?? this.read(role, name);
+  }
+
+  /** The memory of a tensor, to be filled in place; undefined where it is the device's. */
+  room(role: StateRole, name: string): Float32Array<ArrayBuffer> | undefined {
+    const data = this.#tensor(role, name).view?.();
+    assert(data === undefined || data instanceof Float32Array, 'training state is float32');
+    return data as Float32Array<ArrayBuffer> | undefined;
+  }
+
   write(role: StateRole, name: string, data: Float32Array): void {
-    this.#tensor(role, name).write(data);
+    // Else it has been filled in place.
+    if (data !== this.room(role, name)) this.#tensor(role, name).write(data);
+  }
+
+  clear(role: StateRole, name: string): void {
+    const room = this.room(role, name);
+    if (room) room.fill(0);
+    else this.write(role, name, this.read(role, name).fill(0));
   }
 
   release(): void {

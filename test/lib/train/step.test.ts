@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import { DdkError, type ErrorCode } from '#base';
+import type { Node } from '#onnx';
 import { openRuntime } from '#runtime';
 import { compileStep, type StepSpec, type TrainEngine, type TrainRow } from '#train';
 import {
@@ -256,6 +257,78 @@ test('an engine without weights, or with some missing, trains nothing', async ()
   await assert.rejects(engine.load(lacking), /the weights lack parameter model.norm.weight/);
   await assert.rejects(engine.step(rowsOfStep(tinySpec, 1), 1e-3), /no weights/);
   await engine.close();
+});
+
+test('state in host memory is filled and looked at where it lies', async () => {
+  const engine = await openEngine(tinySpec, 1, runtime);
+  const source = startingWeights(tinyConfig);
+  const rooms = new Map<string, ArrayBuffer>();
+  await engine.load({
+    step: 0,
+    read: (tensor, room) => {
+      assert.ok(room, 'the CPU keeps its state in host memory');
+      if (tensor.role !== 'parameter') return undefined;
+      rooms.set(tensor.name, room.buffer);
+      room.set(source.read(tensor) as Float32Array);
+      return room;
+    },
+  });
+  await engine.snapshot(async ({ peek, read }) => {
+    for (const [name, buffer] of rooms) {
+      assert.equal(peek('parameter', name).buffer, buffer);
+      assert.notEqual(read('parameter', name).buffer, buffer);
+      assert.deepEqual(read('parameter', name), peek('parameter', name));
+      assert.ok(peek('v', name).every((x) => x === 0));
+    }
+  });
+  const copied = await engineFor(tinySpec);
+  assert.equal(await engine.weightsDigest(), await copied.weightsDigest());
+  await Promise.all([engine.close(), copied.close()]);
+});
+
+for (const [what, change] of [
+  ['clipping', {}],
+  ['no clipping', { optimizer: { ...tinySpec.optimizer, clipNorm: 0 } }],
+  ['micro-batches', { batch: 2, microBatches: 2 }],
+  ['tied embeddings', { config: { ...tinyConfig, tieEmbeddings: true } }],
+] as const) {
+  test(`a new parameter depends on all that reads its gradient, whose memory it takes, with ${what}`, () => {
+    const { model, state } = compileStep({ ...tinySpec, ...change });
+    const outputs = new Map(model.graph.outputs.map((value) => [value.name, value]));
+    for (const { gradient, output } of state) {
+      if (gradient === undefined) continue;
+      const before = ancestors(outputs.get(output)?.producer);
+      const readers = model.graph.nodes.filter(({ inputs }) =>
+        inputs.includes(outputs.get(gradient) ?? null),
+      );
+      assert.ok(readers.length >= 3, `${gradient} is read by the norm and by both moments`);
+      for (const reader of readers)
+        assert.ok(before.has(reader), `${output} does not wait for ${reader.name}`);
+    }
+  });
+}
+
+/** All nodes that `node` needs, not counting itself. */
+function ancestors(node: Node | undefined): Set<Node> {
+  const found = new Set<Node>();
+  const open = [node];
+  for (let next = open.pop(); next; next = open.pop()) {
+    for (const input of next.inputs) {
+      const producer = input?.producer;
+      if (!producer || found.has(producer)) continue;
+      found.add(producer);
+      open.push(producer);
+    }
+  }
+  return found;
+}
+
+test('the smallest parameter is updated last, so that no update waits in memory for the gradients', () => {
+  const { model, state } = compileStep(tinySpec);
+  const sizes = new Map(state.map(({ output, shape }) => [output, shape.reduce((p, d) => p * d, 1)]));
+  const updated = model.graph.outputs.map(({ name }) => sizes.get(name)).filter((size) => size !== undefined);
+  assert.equal(updated.length, state.length);
+  assert.equal(updated.at(-1), Math.min(...updated));
 });
 
 test('a spec out of range is refused with all its problems', () => {
