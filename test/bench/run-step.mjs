@@ -48,7 +48,7 @@ const common = ['--shape', shape, '--k', values.k, '--threads', values.threads];
 const torch = (...args) => [python(), ['test/bench/torch_step.py', ...common, ...args]];
 const sides = {
   ddk: () => ['node', [ours, ...common]],
-  'ddk, spinning': () => ['node', [ours, ...common, '--spinning']],
+  'ddk spinning': () => ['node', [ours, ...common, '--spinning']],
   'torch eager': () => torch(),
   'torch eager sdpa': () => torch('--attention', 'sdpa'),
   'torch compile': () => torch('--compile'),

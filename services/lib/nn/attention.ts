@@ -43,7 +43,7 @@ interface Rotation {
 // Far below any real score, and finite: a row whose every key is masked then yields a uniform average instead of 0/0.
 const MASKED = -1e9;
 
-/** All sizes known: tables and mask are constants of the graph. */
+/** All sizes known: the tables are constants of the graph. */
 export function staticGeometry(
   b: GraphBuilder,
   config: DecoderConfig,
@@ -74,8 +74,7 @@ export function staticGeometry(
       ]);
     return { cos: repeated(cos), sin: repeated(sin) };
   };
-  const mask = new Float32Array(length * length);
-  for (let t = 0; t < length; t++) mask.fill(MASKED, t * length + t + 1, (t + 1) * length);
+  const positions = b.ints(Array.from({ length }, (_, t) => t));
   return {
     split: (heads) => b.ints([length, batch * heads, D]),
     grouped: b.ints([length, batch * J, G * D]),
@@ -86,7 +85,7 @@ export function staticGeometry(
     merged: b.ints([length * batch, H * D]),
     queryRotation: rotation(H, D ** -0.5),
     keyRotation: rotation(J, 1),
-    mask: b.constant({ dtype: 'float32', shape: [length, 1, length], data: mask }),
+    mask: b.where(futureOf(b, positions), b.scalar(MASKED), b.scalar(0)),
   };
 }
 
@@ -116,7 +115,7 @@ export function dynamicGeometry(
   const sin = b.concat([b.neg(sine), sine], 2);
 
   // [T, 1, T], or [B, 1, T, 1, T] where each sequence has its own padding.
-  const future = b.less(b.unsqueeze(positions, [1, 2]), b.unsqueeze(positions, [0, 1]));
+  const future = futureOf(b, positions);
   const hidden =
     attentionMask === undefined ? future : b.or(future, b.unsqueeze(b.equal(attentionMask, zero), [1, 2, 3]));
   const rows = b.mul(batch, b.ints([J]));
@@ -133,6 +132,11 @@ export function dynamicGeometry(
     keyRotation: { cos, sin },
     mask: b.where(hidden, b.scalar(MASKED), b.scalar(0)),
   };
+}
+
+/** [T, 1, T]: whether s lies after t. A few bytes in the file, where the table itself would be T^2 numbers. */
+function futureOf(b: GraphBuilder, positions: Value): Value {
+  return b.less(b.unsqueeze(positions, [1, 2]), b.unsqueeze(positions, [0, 1]));
 }
 
 /** x + attention(h) through the output projection; h is x after its norm. */
