@@ -9,7 +9,9 @@ import { startDomainEvaluator } from '../domain-evaluator/service.js';
 import { startScheduler } from '../scheduler/service.js';
 import { startStudentTrainer } from '../student-trainer/service.js';
 import { startTeacherScoring } from '../teacher-scoring/service.js';
+import type { Claim } from './claim.js';
 import type { DataFolder } from './data-folder.js';
+import { watchfulStore } from './watchful-store.js';
 
 export type SchedulerClient = Client<typeof SchedulerServiceService>;
 export type EvaluatorClient = Client<typeof DomainEvaluatorServiceService>;
@@ -22,19 +24,25 @@ export interface EmbeddedOptions {
   readonly device: number;
   readonly threads: number;
   readonly logger: Logger;
+  /** Held by the caller; the services' addresses are announced on it. */
+  readonly claim: Claim;
+  /** Names of the unfinished runs to take up; others of the folder are left as they are. */
+  readonly takesUp: readonly string[];
 }
 
 export interface Embedded {
   readonly scheduler: SchedulerClient;
   readonly evaluator: EvaluatorClient;
-  /** Ends in order: no new work, the step in hand committed, then servers, sessions and the claim on the folder. */
+  /** Aborts, with the DdkError to show, once nothing can go on before somebody has mended something: the disk is full. */
+  readonly broken: AbortSignal;
+  /** Ends in order: no new work, the step in hand committed, then servers and sessions. */
   close(): Promise<void>;
 }
 
 const graceMs = 10_000;
 const address = '127.0.0.1:0';
 
-/** Starts everything and claims the data folder. What was started is closed again if a later part fails. */
+/** Starts everything. What was started is closed again if a later part fails. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const { data, provider, device, threads, logger } = options;
   const opened: (() => Promise<void> | void)[] = [];
@@ -50,7 +58,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     opened.push(() => runtime.close());
     const bus = openMemoryBus();
     opened.push(() => bus.close());
-    const { store } = data;
+    const broken = new AbortController();
+    const store = watchfulStore(data.store, (error) => broken.abort(error));
     const common = { listen: address, data: data.root, provider, device, threads, security: {} };
     const dependencies = (name: string) => ({ store, bus, runtime, logger: logger.child({ service: name }) });
 
@@ -70,7 +79,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       ),
     );
     const scheduler = keep(
-      await startScheduler({ ...common, teacherAddress: teacher.address }, dependencies('scheduler')),
+      await startScheduler(
+        { ...common, teacherAddress: teacher.address },
+        { ...dependencies('scheduler'), takesUp: (name) => options.takesUp.includes(name) },
+      ),
     );
     logger.info(
       {
@@ -81,12 +93,13 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       },
       'the four services are listening',
     );
-    opened.push(
-      await data.claim({ schedulerAddress: scheduler.address, evaluatorAddress: evaluator.address }),
-    );
+    await options.claim.announce({
+      schedulerAddress: scheduler.address,
+      evaluatorAddress: evaluator.address,
+    });
     const clients = await connect(scheduler.address, evaluator.address);
     opened.push(clients.close);
-    return { ...clients, close };
+    return { ...clients, broken: broken.signal, close };
   } catch (error) {
     await close();
     throw error;
@@ -100,6 +113,7 @@ export async function connect(schedulerAddress: string, evaluatorAddress: string
   return {
     scheduler,
     evaluator,
+    broken: new AbortController().signal,
     async close() {
       scheduler.close();
       evaluator.close();
@@ -117,7 +131,8 @@ export async function startSchedulerAlone(data: DataFolder, logger: Logger): Pro
   const bus = openMemoryBus();
   // Nothing listens on the discard port; a scheduler asks its teacher only when a run is created.
   const config = { listen: address, security: {}, teacherAddress: '127.0.0.1:9' };
-  const scheduler = await startScheduler(config, { store: data.store, bus, logger });
+  const dependencies = { store: data.store, bus, logger, takesUp: () => false };
+  const scheduler = await startScheduler(config, dependencies);
   const clients = await connect(scheduler.address, scheduler.address);
   return {
     ...clients,

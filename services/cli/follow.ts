@@ -3,15 +3,16 @@ import { DdkError } from '#base';
 import { type Run, RunState } from '#proto/ddk/v1/types';
 import { isOver } from './display/describe-run.js';
 import type { Display } from './display/display.js';
-import type { SchedulerClient } from './embedded.js';
+import type { Embedded } from './embedded.js';
 
 /** Shows every change of the run until it is over or paused; a connection that breaks is taken up where it broke. */
 export async function followRun(
-  scheduler: SchedulerClient,
+  { scheduler, broken }: Pick<Embedded, 'scheduler' | 'broken'>,
   id: string,
   display: Display,
-  signal: AbortSignal,
+  interrupted: AbortSignal,
 ): Promise<Run> {
+  const signal = AbortSignal.any([interrupted, broken]);
   let run: Run | undefined;
   for (let failures = 0; ; ) {
     try {
@@ -29,9 +30,10 @@ export async function followRun(
       if (run) return run;
       throw new DdkError('internal', `the scheduler ended the watch of ${id} without a word`);
     } catch (error) {
+      if (signal.aborted) throw DdkError.from(signal.reason);
       const failure = DdkError.from(error);
       failures += 1;
-      if (signal.aborted || !failure.retryable || failures > 10) throw failure;
+      if (!failure.retryable || failures > 10) throw failure;
       display.warn(`the scheduler does not answer (${failure.message}); trying again`);
       await new Promise((resolve) => setTimeout(resolve, 200 * failures));
     }

@@ -7,7 +7,7 @@ import {
   corpusSourceKey,
   openCorpus,
 } from '#corpus';
-import type { Store } from '#store';
+import type { ArtifactStore, Store } from '#store';
 import type { Display } from './display/display.js';
 
 export interface PreparedCorpus {
@@ -30,11 +30,8 @@ export async function prepareCorpus(
   const known = await store.records.get(key);
   if (known) {
     const digest = Buffer.from(known.value).toString('utf8');
-    if (await store.artifacts.has(digest)) {
-      const corpus = await openCorpus(digest, store.artifacts);
-      await corpus.close();
-      return { digest, manifest: corpus.manifest };
-    }
+    const manifest = await wholeCorpus(digest, store.artifacts);
+    if (manifest) return { digest, manifest };
     await store.records.delete(key, known.revision);
   }
   const task = display.task('reading text', 'MB');
@@ -58,4 +55,15 @@ export async function prepareCorpus(
     if (DdkError.from(error).code !== 'already_exists') throw error;
   });
   return built;
+}
+
+/** The manifest of a corpus of which nothing is missing; undefined where it has to be built again. */
+async function wholeCorpus(digest: string, artifacts: ArtifactStore): Promise<CorpusManifest | undefined> {
+  if (!(await artifacts.has(digest))) return undefined;
+  const corpus = await openCorpus(digest, artifacts);
+  await corpus.close();
+  const { manifest } = corpus;
+  for (const { validation, shards } of manifest.domains)
+    for (const part of [validation, ...shards]) if (!(await artifacts.has(part.digest))) return undefined;
+  return manifest;
 }

@@ -11,7 +11,7 @@ import { preview } from './commands/preview.js';
 import { writeRunReport } from './commands/report.js';
 import { resumeByName, runSpecFile } from './commands/run.js';
 import { steerRun } from './commands/steer.js';
-import { demoFolder, demonstrate, throwAway } from './demo/demo.js';
+import { demoFolder, demonstrate, prepareDemonstration } from './demo/demo.js';
 import { createDisplay, type GlobalOptions, type Session, withSession } from './session.js';
 
 const version = '0.1.0';
@@ -136,7 +136,7 @@ First steps:
     .command('gc')
     .description('show what no run needs any more; delete it when asked')
     .option('--delete', 'delete it', false)
-    .option('--grace-minutes <n>', 'spare anything younger while a run is in progress', whole, 60)
+    .option('--grace-minutes <n>', 'spare what was written in the last minutes', whole, 60)
     .action((options: { delete: boolean; graceMinutes: number }) =>
       session((s) => collectGarbage(s, { delete: options.delete, graceMs: options.graceMinutes * 60_000 })),
     );
@@ -160,8 +160,8 @@ First steps:
     .option('--fresh', 'throw away what an earlier demonstration left', false)
     .action(async (options: { fresh: boolean }) => {
       const globals = program.opts<GlobalOptions>();
-      if (options.fresh) await throwAway(globals.data);
-      await withSession({ ...globals, data: demoFolder(globals.data) }, demonstrate);
+      const texts = await prepareDemonstration(globals.data, options.fresh);
+      await withSession({ ...globals, data: demoFolder(globals.data) }, (s) => demonstrate(s, texts));
     });
   return program;
 }

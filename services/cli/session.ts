@@ -49,8 +49,8 @@ export async function withSession<T>(
       data,
       signal: lifecycle.signal,
       async running() {
-        const holder = await data.holder();
-        return holder && connect(holder.schedulerAddress, holder.evaluatorAddress);
+        const addresses = (await data.holder())?.addresses;
+        return addresses && connect(addresses.schedulerAddress, addresses.evaluatorAddress);
       },
     });
   } finally {

@@ -27,6 +27,8 @@ export interface CoordinatorOptions {
   readonly logger: Logger;
   /** How often every run is looked at whether or not anything was heard of it. Default 2 s. */
   readonly intervalMs?: number;
+  /** Which of the unfinished runs, by name, are taken up at the start. Default: all. */
+  readonly takesUp?: (name: string) => boolean;
 }
 
 export class Coordinator {
@@ -39,10 +41,10 @@ export class Coordinator {
     this.#options = options;
   }
 
-  /** Takes up every run that is not over, where its record says it stands. */
+  /** Takes up the runs that are not over, where their records say they stand. */
   async start(): Promise<void> {
     for (const { state } of await this.#options.runs.list()) {
-      if (isOver(state)) continue;
+      if (isOver(state) || !(this.#options.takesUp?.(state.spec.name) ?? true)) continue;
       if (!this.#options.workers.outliveScheduler) {
         await this.#lanes
           .enter(state.id, () => this.#recover(state.id))

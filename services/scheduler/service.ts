@@ -26,6 +26,8 @@ export interface SchedulerDependencies {
   readonly clock?: Clock;
   /** How often every run is looked at whether or not anything was heard of it. Default 2 s. */
   readonly intervalMs?: number;
+  /** Which of the unfinished runs, by name, are taken up at the start. Default: all. */
+  readonly takesUp?: (name: string) => boolean;
 }
 
 /** Starts serving and takes up every run that is not over. */
@@ -33,7 +35,7 @@ export async function startScheduler(
   config: SchedulerConfig,
   dependencies: SchedulerDependencies,
 ): Promise<RunningServer> {
-  const { store, bus, logger, clock = systemClock, intervalMs } = dependencies;
+  const { store, bus, logger, clock = systemClock, intervalMs, takesUp } = dependencies;
   const { security } = config;
   const runs = new RunStore(store.records, logger);
   const teacher = await createClient(TeacherScoringServiceService, config.teacherAddress, { security });
@@ -50,6 +52,7 @@ export async function startScheduler(
     clock,
     logger,
     ...(intervalMs === undefined ? {} : { intervalMs }),
+    ...(takesUp === undefined ? {} : { takesUp }),
   });
 
   const health = new Health({ logger });

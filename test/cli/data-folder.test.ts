@@ -21,9 +21,16 @@ test('whoever is at work is found, and gone once it lets go', () =>
   inFolder(async (root) => {
     const data = await openDataFolder(root);
     assert.equal(await data.holder(), undefined);
-    const release = await data.claim(addresses);
-    assert.deepEqual(await data.holder(), { pid: process.pid, ...addresses });
-    await release();
+    await data.holding(async (claim) => {
+      assert.equal((await data.holder())?.pid, process.pid);
+      assert.equal((await data.holder())?.addresses, undefined);
+      await claim.announce(addresses);
+      assert.deepEqual((await data.holder())?.addresses, addresses);
+      await assert.rejects(
+        data.holding(async () => {}),
+        /is at work/,
+      );
+    });
     assert.equal(await data.holder(), undefined);
     await data.close();
   }));
@@ -32,9 +39,13 @@ test('a folder that a live process holds is refused by its number', () =>
   inFolder(async (root) => {
     const data = await openDataFolder(root);
     // The parent of this process is alive for as long as the test.
-    const other = { pid: process.ppid, ...addresses };
+    const other = { pid: process.ppid, started: '', ...addresses };
     await writeFile(path.join(root, 'running.json'), JSON.stringify(other));
-    await assert.rejects(data.claim(addresses), new RegExp(`Process ${process.ppid} is at work`));
+    await assert.rejects(
+      data.holding(async () => {}),
+      new RegExp(`Process ${process.ppid} is at work`),
+    );
+    assert.deepEqual(await data.othersAtWork(), [process.ppid]);
     assert.deepEqual(JSON.parse(await readFile(path.join(root, 'running.json'), 'utf8')), other);
     await data.close();
   }));
@@ -42,12 +53,33 @@ test('a folder that a live process holds is refused by its number', () =>
 test('what a killed process or a torn write left behind is taken over', () =>
   inFolder(async (root) => {
     const data = await openDataFolder(root);
-    for (const left of [JSON.stringify({ pid: 2 ** 30, ...addresses }), '{"pid": 12', '[]']) {
+    // The last has this test's parent's number, but began at another time.
+    const dead = [
+      JSON.stringify({ pid: 2 ** 30, started: '', ...addresses }),
+      '{"pid": 12',
+      '[]',
+      JSON.stringify({ pid: process.ppid, started: 'an earlier boot/1' }),
+    ];
+    for (const left of process.platform === 'linux' ? dead : dead.slice(0, 3)) {
       await writeFile(path.join(root, 'running.json'), left);
       assert.equal(await data.holder(), undefined);
-      const release = await data.claim(addresses);
-      assert.equal((await data.holder())?.pid, process.pid);
-      await release();
+      await data.holding(async () => assert.equal((await data.holder())?.pid, process.pid));
     }
+    await data.close();
+  }));
+
+test('a process that writes is known to others until it is done', () =>
+  inFolder(async (root) => {
+    const data = await openDataFolder(root);
+    await data.writing(async () => {
+      const text = await readFile(path.join(root, 'writers', `${process.pid}.json`), 'utf8');
+      await writeFile(
+        path.join(root, 'writers', '1.json'),
+        JSON.stringify({ ...JSON.parse(text), pid: process.ppid, started: '' }),
+      );
+      assert.deepEqual(await data.othersAtWork(), [process.ppid]);
+    });
+    await rm(path.join(root, 'writers', '1.json'));
+    assert.deepEqual(await data.othersAtWork(), []);
     await data.close();
   }));

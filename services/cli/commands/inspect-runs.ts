@@ -69,7 +69,7 @@ export async function watchRun(session: Session, name: string): Promise<void> {
     return;
   }
   try {
-    const last = await followRun(running.scheduler, run.id, display, signal);
+    const last = await followRun(running, run.id, display, signal);
     display.result(runLine(last), { run: last });
   } finally {
     await running.close();

@@ -38,13 +38,15 @@ export async function pretrain(
   );
   if (taken) throw new DdkError('already_exists', `${folder} exists; give another name or remove it first.`);
   const settings = settingsOf(options);
-  await pretrainModel(session, {
-    title: `training ${path.basename(folder)}`,
-    out: folder,
-    settings,
-    provider: options.provider,
-    threads: options.threads,
-  });
+  await session.data.writing(() =>
+    pretrainModel(session, {
+      title: `training ${path.basename(folder)}`,
+      out: folder,
+      settings,
+      provider: options.provider,
+      threads: options.threads,
+    }),
+  );
   session.display.result(`The model is in ${folder}.`, { folder, settings });
 }
 

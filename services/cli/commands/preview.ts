@@ -1,12 +1,14 @@
 // `ddk preview`: the gaps as they are now and the mixture they would give.
 import { DdkError } from '#base';
 import type { DomainGap } from '#proto/ddk/v1/types';
+import type { Claim } from '../claim.js';
 import { percent, perplexity } from '../display/describe-run.js';
 import { table } from '../display/table.js';
 import { startEmbedded } from '../embedded.js';
 import { findRun } from '../run-records.js';
 import type { Session } from '../session.js';
 import { readSpec } from '../spec/read-spec.js';
+import type { Spec } from '../spec/schema.js';
 import { submit } from '../submit.js';
 import { placement } from './run.js';
 
@@ -15,14 +17,28 @@ export interface PreviewOptions {
 }
 
 export async function preview(session: Session, file: string, options: PreviewOptions): Promise<void> {
-  const { data, display, signal } = session;
   const spec = await readSpec(file);
+  await session.data.holding((claim) => previewSpec(session, spec, options, claim));
+}
+
+async function previewSpec(
+  session: Session,
+  spec: Spec,
+  options: PreviewOptions,
+  claim: Claim,
+): Promise<void> {
+  const { data, display, signal } = session;
   const { runSpec, corpus } = await submit(spec, { store: data.store, display, signal });
   const run = options.of === undefined ? undefined : await findRun(data.store, options.of);
   const checkpointDigest = run ? run.checkpointDigest : runSpec.baseCheckpointDigest;
   if (checkpointDigest === '')
     throw new DdkError('failed_precondition', `The run "${options.of}" has committed no checkpoint yet.`);
-  const services = await startEmbedded({ ...placement(session, spec), teacher: spec.teacher });
+  const services = await startEmbedded({
+    ...placement(session, spec),
+    teacher: spec.teacher,
+    claim,
+    takesUp: [],
+  });
   try {
     const gaps = await measure();
     const { weights } = await services.scheduler.previewMixture(

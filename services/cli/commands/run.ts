@@ -4,6 +4,7 @@ import path from 'node:path';
 import { DdkError, writeFileDurable } from '#base';
 import { openModel } from '#model';
 import { type Run, RunState } from '#proto/ddk/v1/types';
+import type { Claim } from '../claim.js';
 import type { DataFolder } from '../data-folder.js';
 import { farewell } from '../display/narrate.js';
 import { describeDryRun } from '../dry-run.js';
@@ -27,6 +28,17 @@ export interface RunOptions {
 /** Starts the run of a spec file, or continues it where it was left. */
 export async function runSpecFile(session: Session, file: string, options: RunOptions): Promise<void> {
   const spec = await readSpec(file);
+  if (options.dryRun) return session.data.writing(() => dryRun(session, spec, options));
+  return session.data.holding((claim) => runSpec(session, spec, options, claim));
+}
+
+async function dryRun(session: Session, spec: Spec, options: RunOptions): Promise<void> {
+  const submission = await submitOnce(session, spec, options);
+  const student = await openModel(spec.student);
+  session.display.result(describeDryRun(spec, submission, student), { spec, runSpec: submission.runSpec });
+}
+
+async function submitOnce(session: Session, spec: Spec, options: RunOptions): Promise<Submission> {
   const base = await baseOf(session, spec.name, options);
   const submission = await submit(spec, {
     ...session,
@@ -34,12 +46,17 @@ export async function runSpecFile(session: Session, file: string, options: RunOp
     ...(base === undefined ? {} : { baseCheckpointDigest: base }),
   });
   await refuseChanged(session, submission);
-  if (options.dryRun) {
-    const student = await openModel(spec.student);
-    session.display.result(describeDryRun(spec, submission, student), { spec, runSpec: submission.runSpec });
-    return;
-  }
-  const embedded = await startEmbedded({ ...placement(session, spec), teacher: spec.teacher });
+  return submission;
+}
+
+async function runSpec(session: Session, spec: Spec, options: RunOptions, claim: Claim): Promise<void> {
+  const submission = await submitOnce(session, spec, options);
+  const embedded = await startEmbedded({
+    ...placement(session, spec),
+    teacher: spec.teacher,
+    claim,
+    takesUp: [spec.name],
+  });
   try {
     const run = await executeRun(session, embedded, spec, submission);
     if (run.state !== RunState.SUCCEEDED) throw new DdkError('failed_precondition', farewell(run));
@@ -68,7 +85,7 @@ export async function executeRun(
     await embedded.scheduler.resumeRun({ run: run.id, extendByIntervals: 0 }, { signal });
   } else if (run.intervals.length > 0 && run.state !== RunState.SUCCEEDED)
     display.note(`${spec.name} was started before; continuing it.`);
-  return followRun(embedded.scheduler, run.id, display, signal);
+  return followRun(embedded, run.id, display, signal);
 }
 
 /** Continues a run by name, without its spec file; `extendBy` adds intervals to it. */
@@ -85,12 +102,22 @@ export async function resumeByName(session: Session, name: string, extendBy: num
     display.result(`${name} goes on; \`ddk watch ${name}\` shows it.`, { run });
     return;
   }
-  const spec = await savedSpec(data.runFolder(known.spec?.name ?? name));
-  const embedded = await startEmbedded({ ...placement(session, spec), teacher: spec.teacher });
+  await data.holding((claim) => resumeHere(session, known, extendBy, claim));
+}
+
+async function resumeHere(session: Session, known: Run, extendBy: number, claim: Claim): Promise<void> {
+  const { display, data, signal } = session;
+  const spec = await savedSpec(data.runFolder(known.spec?.name ?? known.id));
+  const embedded = await startEmbedded({
+    ...placement(session, spec),
+    teacher: spec.teacher,
+    claim,
+    takesUp: [spec.name],
+  });
   try {
     if (known.state === RunState.PAUSED || extendBy > 0)
       await embedded.scheduler.resumeRun({ run: known.id, extendByIntervals: extendBy }, { signal });
-    const run = await followRun(embedded.scheduler, known.id, display, signal);
+    const run = await followRun(embedded, known.id, display, signal);
     if (run.state !== RunState.SUCCEEDED) throw new DdkError('failed_precondition', farewell(run));
     const outcome = await finishRun(data, run);
     display.result(outcome.summary, outcome.data);

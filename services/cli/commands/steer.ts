@@ -2,7 +2,7 @@
 import { DdkError, silentLogger } from '#base';
 import type { Run } from '#proto/ddk/v1/types';
 import { runLine } from '../display/describe-run.js';
-import { type SchedulerClient, startSchedulerAlone } from '../embedded.js';
+import { type Embedded, type SchedulerClient, startSchedulerAlone } from '../embedded.js';
 import { findRun } from '../run-records.js';
 import type { Session } from '../session.js';
 
@@ -10,14 +10,18 @@ import type { Session } from '../session.js';
 export async function steerRun(session: Session, name: string, change: 'pause' | 'cancel'): Promise<void> {
   const { data, display, signal } = session;
   const known = await findRun(data.store, name);
-  const running = (await session.running()) ?? (await startSchedulerAlone(data, silentLogger));
-  try {
-    const run = await ask(running.scheduler, known.id, change, signal);
-    if (!run) throw new DdkError('internal', 'the scheduler returned no run');
-    display.result(`${name}: ${runLine(run)}`, { run });
-  } finally {
-    await running.close();
-  }
+  const through = async (services: Embedded): Promise<void> => {
+    try {
+      const run = await ask(services.scheduler, known.id, change, signal);
+      if (!run) throw new DdkError('internal', 'the scheduler returned no run');
+      display.result(`${name}: ${runLine(run)}`, { run });
+    } finally {
+      await services.close();
+    }
+  };
+  const running = await session.running();
+  if (running) await through(running);
+  else await data.holding(async () => through(await startSchedulerAlone(data, silentLogger)));
 }
 
 async function ask(

@@ -1,9 +1,10 @@
 // `ddk demo`: a whole distillation on the text that installation left on the machine, beside two arms without DDK.
-import { access, rm } from 'node:fs/promises';
+import { access, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DdkError, formatBytes, formatDurationMs } from '#base';
+import { DdkError, formatBytes, formatDurationMs, Sha256, writeFileDurable } from '#base';
 import { type Run, RunState } from '#proto/ddk/v1/types';
+import type { Claim } from '../claim.js';
 import { executeRun, placement } from '../commands/run.js';
 import { openDataFolder } from '../data-folder.js';
 import { lastMeasured, percent, perplexity, runLine, shareOfTraining } from '../display/describe-run.js';
@@ -15,23 +16,57 @@ import type { PretrainSettings } from '../pretrain/settings.js';
 import type { Session } from '../session.js';
 import { submit } from '../submit.js';
 import { type Arm, arms, bytesOfAKind, studentSettings, teacherSettings } from './settings.js';
-import { collectText } from './text.js';
+import { collectText, type DomainText } from './text.js';
 
 const packages = fileURLToPath(new URL('../../../../node_modules', import.meta.url));
 
+/**
+ * Collects the text into the demonstration's folder. What was made from other text, or by other settings, is thrown away:
+ * its runs could not be continued.
+ */
+export async function prepareDemonstration(data: string, fresh: boolean): Promise<readonly DomainText[]> {
+  const folder = demoFolder(data);
+  if (fresh) await throwAway(data);
+  const collect = () => collectText(packages, path.join(folder, 'text'), bytesOfAKind);
+  const texts = await collect();
+  const stamp = path.join(folder, 'made-from');
+  const made = await madeFrom(texts);
+  const before = await readFile(stamp, 'utf8').catch(() => made);
+  if (before !== made) {
+    await throwAway(data);
+    await collect();
+  }
+  await writeFileDurable(stamp, made);
+  return texts;
+}
+
+/** Of the text and of everything that is made from it. */
+async function madeFrom(texts: readonly DomainText[]): Promise<string> {
+  const sha = new Sha256();
+  for (const { file } of texts) sha.update(await readFile(file));
+  const settings = [teacherSettings(texts), studentSettings(texts), arms(texts, '', '')];
+  return sha.update(Buffer.from(JSON.stringify(settings))).hex();
+}
+
 /** Reuses whatever an earlier, perhaps interrupted, demonstration has finished. */
-export async function demonstrate(session: Session): Promise<void> {
+export function demonstrate(session: Session, texts: readonly DomainText[]): Promise<void> {
+  return session.data.holding((claim) => holdDemonstration(session, texts, claim));
+}
+
+async function holdDemonstration(
+  session: Session,
+  texts: readonly DomainText[],
+  claim: Claim,
+): Promise<void> {
   const { data, display } = session;
   const started = performance.now();
   const folder = data.root;
-
-  const texts = await collectText(packages, path.join(folder, 'text'), bytesOfAKind);
   display.note(
     `text      ${texts.map((t) => `${t.name} ${formatBytes(t.bytes)}`).join(', ')}: from the installed packages, each piece once`,
   );
   const teacher = await trained(session, 'teacher', teacherSettings(texts), folder);
   const student = await trained(session, 'student', studentSettings(texts), folder);
-  const runs = await runArms(session, arms(texts, teacher, student));
+  const runs = await runArms(session, arms(texts, teacher, student), claim);
 
   const [ddk, ...others] = runs;
   if (!ddk) throw new DdkError('internal', 'the demonstration has no arms');
@@ -77,12 +112,17 @@ async function trained(
 }
 
 /** All arms over one set of services; each is reused, continued or run. */
-async function runArms(session: Session, all: readonly [Arm, ...Arm[]]): Promise<Run[]> {
+async function runArms(session: Session, all: readonly [Arm, ...Arm[]], claim: Claim): Promise<Run[]> {
   const { data, display, signal } = session;
   const [first] = all;
   const submissions = [];
   for (const arm of all) submissions.push(await submit(arm.spec, { store: data.store, display, signal }));
-  const services = await startEmbedded({ ...placement(session, first.spec), teacher: first.spec.teacher });
+  const services = await startEmbedded({
+    ...placement(session, first.spec),
+    teacher: first.spec.teacher,
+    claim,
+    takesUp: all.map((arm) => arm.spec.name),
+  });
   try {
     const runs: Run[] = [];
     for (const [index, arm] of all.entries()) {
@@ -162,7 +202,7 @@ function reading(runs: readonly Run[]): string {
 export const demoFolder = (data: string): string => path.join(data, 'demo');
 
 /** Deletes what earlier demonstrations left. failed_precondition while one is in progress. */
-export async function throwAway(data: string): Promise<void> {
+async function throwAway(data: string): Promise<void> {
   const folder = await openDataFolder(demoFolder(data));
   const holder = await folder.holder();
   await folder.close();

@@ -77,13 +77,20 @@ export class Narrator {
 
 /** What to say of a run that is over. */
 export function farewell(run: Run): string {
+  const name = run.spec?.name ?? run.id;
   switch (run.state) {
     case RunState.SUCCEEDED:
-      return `${run.spec?.name ?? run.id} succeeded.`;
-    case RunState.PAUSED:
-      return `${run.spec?.name ?? run.id} is paused: ${run.reason?.message ?? ''} \`ddk resume ${run.spec?.name ?? run.id}\` continues it.`;
+      return `${name} succeeded.`;
+    case RunState.PAUSED: {
+      const why = (run.reason?.message ?? 'no reason given').replace(/\.?$/, '.');
+      const next =
+        run.reason?.code === 'REQUESTED'
+          ? `\`ddk resume ${name}\` continues it.`
+          : `\`ddk resume ${name}\` tries again; with other settings, give the spec a new name and \`--from ${name}\`.`;
+      return `${name} is paused: ${why} ${next}`;
+    }
     default:
-      return `${run.spec?.name ?? run.id}: ${runLine(run)}`;
+      return `${name}: ${runLine(run)}`;
   }
 }
 
