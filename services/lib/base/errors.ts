@@ -45,6 +45,7 @@ const codeOfErrno: Readonly<Record<string, ErrorCode>> = {
   EROFS: 'permission_denied',
   ENOSPC: 'resource_exhausted',
   EDQUOT: 'resource_exhausted',
+  EFBIG: 'resource_exhausted',
   EMFILE: 'resource_exhausted',
   ENFILE: 'resource_exhausted',
   ENOMEM: 'resource_exhausted',
@@ -91,8 +92,15 @@ export class DdkError extends Error {
   static from(error: unknown): DdkError {
     if (error instanceof DdkError) return error;
     if (!(error instanceof Error)) return new DdkError('internal', String(error), { cause: error });
-    return new DdkError(codeOf(error), error.message, { cause: error });
+    return new DdkError(codeOf(error), noSpaceSentence(error) ?? error.message, { cause: error });
   }
+}
+
+/** A full disk is met in so many places that its sentence is here. */
+function noSpaceSentence(error: NodeJS.ErrnoException & { readonly dest?: string }): string | undefined {
+  if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') return undefined;
+  const place = error.dest ?? error.path;
+  return `There is no space left${place === undefined ? ' on the disk' : ` for ${place}`}: free some, then try again.`;
 }
 
 function codeOf(error: Error): ErrorCode {

@@ -74,8 +74,14 @@ export async function writeFileDurable(
     await syncFolder(dirname(path));
   } catch (error) {
     await removeLitter(temporary);
-    throw DdkError.from(error);
+    throw failureOf(error, path);
   }
+}
+
+/** Errors of writing, unlike those of opening, come without the path. */
+function failureOf(error: unknown, path: string): DdkError {
+  const isSystemError = error instanceof Error && 'syscall' in error && !('path' in error);
+  return DdkError.from(isSystemError ? Object.assign(error, { path }) : error);
 }
 
 /**
@@ -96,7 +102,7 @@ export async function createFileExclusive(
   } catch (error) {
     if (error instanceof Error && 'syscall' in error && error.syscall === 'link' && isExists(error))
       return false;
-    throw DdkError.from(error);
+    throw failureOf(error, path);
   } finally {
     await removeLitter(temporary);
   }

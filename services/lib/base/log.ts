@@ -34,7 +34,11 @@ export function setLogContext(context: () => object): void {
 }
 
 export function createLogger(name: string, options: LoggerOptions = {}): Logger {
-  const destination = options.destination ?? 'stderr';
+  const path = options.destination ?? 'stderr';
+  // Synchronous, so that the line before a crash is there.
+  const destination = pino.destination({ dest: path === 'stderr' ? 2 : path, sync: true, mkdir: true });
+  // A line that cannot be written, as on a full disk, is lost; what it tells of goes on.
+  destination.on('error', () => {});
   return pino(
     {
       name,
@@ -44,8 +48,7 @@ export function createLogger(name: string, options: LoggerOptions = {}): Logger 
       formatters: { level: (label) => ({ level: label }) },
       mixin: () => logContext(),
     },
-    // Synchronous, so that the line before a crash is there.
-    pino.destination({ dest: destination === 'stderr' ? 2 : destination, sync: true, mkdir: true }),
+    destination,
   );
 }
 
