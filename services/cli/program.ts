@@ -137,8 +137,13 @@ First steps:
     .description('show what no run needs any more; delete it when asked')
     .option('--delete', 'delete it', false)
     .option('--grace-minutes <n>', 'spare what was written in the last minutes', whole, 60)
-    .action((options: { delete: boolean; graceMinutes: number }) =>
-      session((s) => collectGarbage(s, { delete: options.delete, graceMs: options.graceMinutes * 60_000 })),
+    .option(
+      '--caches',
+      'also what can be made again: corpora no run uses, pretraining checkpoints, cached targets',
+      false,
+    )
+    .action((options: { delete: boolean; graceMinutes: number; caches: boolean }) =>
+      session((s) => collectGarbage(s, { ...options, graceMs: options.graceMinutes * 60_000 })),
     );
   program
     .command('inspect <model>')

@@ -9,14 +9,31 @@ import { listRuns } from './run-records.js';
 
 const maxManifestBytes = 1 << 20;
 
-/** Digests that must stay. What is missing or damaged keeps nothing but its own name; it does not end the search. */
-export async function reachableArtifacts(store: Store): Promise<ReadonlySet<string>> {
+/** Records that spare work and are needed by no run: they name what can be made again from the user's files. */
+const cachePrefixes = ['corpora/', 'pretrain/'] as const;
+
+/**
+ * Digests that must stay. What is missing or damaged keeps nothing but its own name; it does not end the search.
+ * @param options.caches whether corpora and pretraining checkpoints are kept that only spare work
+ */
+export async function reachableArtifacts(
+  store: Store,
+  options: { readonly caches: boolean },
+): Promise<ReadonlySet<string>> {
   const search = new Search(store);
   for (const run of await listRuns(store)) await search.run(run);
+  if (!options.caches) return search.found;
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
   for (const { value } of await store.records.list('corpora/')) await search.corpus(text(value));
   for (const { value } of await store.records.list('pretrain/')) await search.checkpoint(text(value));
   return search.found;
+}
+
+/** Deletes the records of caches whose artifacts are not needed otherwise, so that none names what is about to go. */
+export async function forgetCaches(store: Store, needed: ReadonlySet<string>): Promise<void> {
+  for (const prefix of cachePrefixes)
+    for (const { key, value, revision } of await store.records.list(prefix))
+      if (!needed.has(Buffer.from(value).toString('utf8'))) await store.records.delete(key, revision);
 }
 
 class Search {

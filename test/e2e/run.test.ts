@@ -226,15 +226,19 @@ test('a run starts from another one, and garbage collection leaves what both nee
   assert.deepEqual(fork.run.intervals[0]!.gaps, source.intervals.at(-1)!.gaps);
   assert.notEqual(fork.weightsDigest, weightsDigest);
 
-  const shown = resultOf(await succeeds(world, ['gc', '--json'])) as {
+  const shown = resultOf(await succeeds(world, ['gc', '--grace-minutes', '0', '--json'])) as {
     deleted: boolean;
     artifacts: unknown[];
   };
   assert.equal(shown.deleted, false);
   assert.ok(shown.artifacts.length > 0);
-  const deleted = resultOf(await succeeds(world, ['gc', '--delete', '--json'])) as { artifacts: unknown[] };
+  const deleted = resultOf(await succeeds(world, ['gc', '--delete', '--grace-minutes', '0', '--json'])) as {
+    artifacts: unknown[];
+  };
   assert.deepEqual(deleted.artifacts, shown.artifacts);
-  const nothing = resultOf(await succeeds(world, ['gc', '--json'])) as { artifacts: unknown[] };
+  const nothing = resultOf(await succeeds(world, ['gc', '--grace-minutes', '0', '--json'])) as {
+    artifacts: unknown[];
+  };
   assert.deepEqual(nothing.artifacts, []);
 
   const longer = resultOf(await succeeds(world, ['resume', 'fork', '--extend', '1', '--json']));

@@ -1,7 +1,9 @@
 // `ddk gc`: what no record needs any more, shown first and deleted only when asked.
+import { readdir, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { DdkError, formatBytes, formatDurationMs } from '#base';
 import { table } from '../display/table.js';
-import { reachableArtifacts } from '../reachable.js';
+import { forgetCaches, reachableArtifacts } from '../reachable.js';
 import type { Session } from '../session.js';
 
 /**
@@ -11,10 +13,10 @@ import type { Session } from '../session.js';
  */
 export async function collectGarbage(
   { data, display }: Session,
-  options: { readonly delete: boolean; readonly graceMs: number },
+  options: { readonly delete: boolean; readonly graceMs: number; readonly caches: boolean },
 ): Promise<void> {
   const { artifacts } = data.store;
-  const needed = await reachableArtifacts(data.store);
+  const needed = await reachableArtifacts(data.store, { caches: !options.caches });
   const others = await data.othersAtWork();
   if (options.delete && others.length > 0)
     throw new DdkError(
@@ -32,7 +34,12 @@ export async function collectGarbage(
   }
   doomed.sort((a, b) => a.modifiedMs - b.modifiedMs);
   const bytes = doomed.reduce((sum, a) => sum + a.bytes, 0);
-  if (options.delete) for (const { digest } of doomed) await artifacts.delete(digest);
+  const targets = options.caches ? await folderBytes(targetsFolder(data.root)) : 0;
+  if (options.delete) {
+    if (options.caches) await forgetCaches(data.store, needed);
+    for (const { digest } of doomed) await artifacts.delete(digest);
+    if (options.caches) await rm(targetsFolder(data.root), { recursive: true, force: true });
+  }
   const rows = doomed
     .slice(0, 50)
     .map((a) => [a.digest.slice(0, 19), formatBytes(a.bytes), new Date(a.modifiedMs).toISOString()]);
@@ -41,7 +48,8 @@ export async function collectGarbage(
     young === 0
       ? ''
       : ` ${young} that no record needs were written in the last ${formatDurationMs(options.graceMs)} and are spared; --grace-minutes 0 takes them too.`;
-  const summary = `${verb} ${doomed.length} artifacts with ${formatBytes(bytes)}; records need ${formatBytes(kept)}.${spared}`;
+  const cached = options.caches ? ` and ${formatBytes(targets)} of cached targets` : '';
+  const summary = `${verb} ${doomed.length} artifacts with ${formatBytes(bytes)}${cached}; records need ${formatBytes(kept)}.${spared}`;
   const hint = options.delete || doomed.length === 0 ? '' : '\n`ddk gc --delete` deletes them.';
   const list =
     rows.length === 0
@@ -61,4 +69,14 @@ export async function collectGarbage(
     keptBytes: kept,
     spared: young,
   });
+}
+
+const targetsFolder = (root: string): string => path.join(root, 'cache', 'targets');
+
+async function folderBytes(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  let bytes = 0;
+  for (const entry of entries)
+    if (entry.isFile()) bytes += (await stat(path.join(entry.parentPath, entry.name))).size;
+  return bytes;
 }
