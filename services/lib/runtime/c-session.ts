@@ -26,6 +26,7 @@ export class CSession implements ResidentSession {
   readonly #handle: Handle;
   readonly #inFlight = new Set<Promise<unknown>>();
   readonly #bindings = new Set<Binding>();
+  readonly #tensors = new Set<ResidentTensor>();
   #closing: Promise<void> | undefined;
   #copier: DeviceCopier | undefined;
   readonly #environment: bigint;
@@ -98,7 +99,9 @@ export class CSession implements ResidentSession {
   }
 
   allocate(dtype: DType, shape: readonly number[]): ResidentTensor {
-    return allocateResident(this, dtype, shape);
+    const tensor = allocateResident(this, dtype, shape, (released) => this.#tensors.delete(released));
+    this.#tensors.add(tensor);
+    return tensor;
   }
 
   bind(
@@ -149,8 +152,9 @@ export class CSession implements ResidentSession {
   async #close(): Promise<void> {
     // How a run in flight ends is its caller's affair; here it only matters that it has ended.
     await Promise.allSettled(this.#inFlight);
-    // A binding refers to the session, so it must not outlive it.
+    // A binding refers to the session and a device's tensor to its allocator, so neither may outlive it.
     for (const binding of [...this.#bindings]) binding.release();
+    for (const tensor of [...this.#tensors]) tensor.release();
     this.#copier?.release();
     this.#handle.release();
     this.#onClosed(this);

@@ -16,13 +16,14 @@ export function bindValues(
   onReleased: (binding: Binding) => void,
 ): Binding {
   const { inputs, outputs, outputsMayShare } = given;
+  const { address } = session;
   const missing = session.inputs.find((input) => !(input.name in inputs));
   if (missing) throw new DdkError('invalid_argument', `input ${missing.name} is not bound`);
   wantedOutputs(session.outputs, Object.keys(outputs));
   const read = resolve('input', session.inputs, inputs);
   const written = resolve('output', session.outputs, outputs);
   refuseSharing(read, written, outputsMayShare);
-  const handle = new Handle(callForPointer('CreateIoBinding', session.address), 'ReleaseIoBinding');
+  const handle = new Handle(callForPointer('CreateIoBinding', address), 'ReleaseIoBinding');
   try {
     for (const [name, tensor] of read) call('BindInput', handle.address, name, tensor.address);
     for (const [name, tensor] of written) call('BindOutput', handle.address, name, tensor.address);
@@ -95,11 +96,13 @@ class NativeBinding implements Binding {
     await this.#session.track(options.signal, async (runOptions) => {
       // Inside the run that the session waits for when it closes, so that the flag is down when that has ended.
       this.#running = true;
+      const held = this.#tensors.map((tensor) => tensor.hold());
       try {
         await callAsync('RunWithBinding', [session, runOptions, this.#handle.address], this.#tensors);
         call('SynchronizeBoundOutputs', this.#handle.address);
       } finally {
         this.#running = false;
+        for (const letGo of held) letGo();
       }
     });
   }

@@ -5,7 +5,9 @@ import { callForPointer } from './api.js';
 import type { CSession } from './c-session.js';
 import type { DeviceCopier } from './device-copier.js';
 import { Handle } from './handle.js';
+import { type HostMemory, hostMemory } from './host-memory.js';
 import { HostValue, nativeShape } from './host-value.js';
+import { Lease } from './lease.js';
 import type { ResidentTensor } from './types.js';
 
 /** What a binding needs of a resident tensor beyond the public interface. */
@@ -14,18 +16,25 @@ export interface NativeTensor extends ResidentTensor {
   readonly address: bigint;
   /** Identity of the memory, to refuse inputs and outputs that share it. */
   readonly memory: object;
+  /** Keeps the memory for a run until the function that is returned is called, even if the tensor is released meanwhile. */
+  hold(): () => void;
 }
 
-/** Allocates a zeroed tensor where `session` computes. */
-export function allocateResident(session: CSession, dtype: DType, shape: readonly number[]): NativeTensor {
+/** Allocates a zeroed tensor where `session` computes. `onReleased` is called once its memory is free. */
+export function allocateResident(
+  session: CSession,
+  dtype: DType,
+  shape: readonly number[],
+  onReleased: (tensor: NativeTensor) => void,
+): NativeTensor {
   for (const dim of shape) {
     if (!Number.isSafeInteger(dim) || dim < 0) {
       throw new DdkError('invalid_argument', `a resident tensor cannot have shape [${shape}]`);
     }
   }
   return session.options.provider === 'cpu'
-    ? new HostTensor(dtype, shape)
-    : new DeviceTensor(session.copier, dtype, shape);
+    ? new HostTensor(dtype, shape, onReleased)
+    : new DeviceTensor(session.copier, dtype, shape, onReleased);
 }
 
 /** The native side of a tensor made by {@link allocateResident}. */
@@ -41,25 +50,33 @@ export function nativeTensor(tensor: ResidentTensor): NativeTensor {
 class HostTensor implements NativeTensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
+  readonly memory: HostMemory;
   readonly #value: HostValue;
+  readonly #lease: Lease;
 
-  constructor(dtype: DType, shape: readonly number[]) {
+  constructor(dtype: DType, shape: readonly number[], onReleased: (tensor: NativeTensor) => void) {
     this.dtype = dtype;
     this.shape = shape;
-    this.#value = new HostValue(dtype, shape, allocate(dtype, elementCount(shape)));
+    this.memory = hostMemory(dtype, elementCount(shape));
+    this.#value = new HostValue(dtype, shape, this.memory.data);
+    this.#lease = new Lease(() => {
+      this.#value.handle.release();
+      this.memory.free();
+      onReleased(this);
+    });
   }
 
   get address(): bigint {
-    return this.#value.handle.address;
+    return this.#lease.released ? 0n : this.#value.handle.address;
   }
 
-  get memory(): object {
-    return this.#value.data.buffer;
+  hold(): () => void {
+    return this.#lease.hold();
   }
 
   view(): TensorArray {
     nativeTensor(this);
-    return this.#value.data;
+    return this.memory.data;
   }
 
   read(): TensorArray {
@@ -74,7 +91,7 @@ class HostTensor implements NativeTensor {
   }
 
   release(): void {
-    this.#value.handle.release();
+    this.#lease.release();
   }
 }
 
@@ -84,12 +101,22 @@ export class DeviceTensor implements NativeTensor {
   readonly shape: readonly number[];
   readonly #handle: Handle;
   readonly #copier: DeviceCopier;
+  readonly #lease: Lease;
   readonly memory = {};
 
-  constructor(copier: DeviceCopier, dtype: DType, shape: readonly number[]) {
+  constructor(
+    copier: DeviceCopier,
+    dtype: DType,
+    shape: readonly number[],
+    onReleased: (tensor: NativeTensor) => void = () => undefined,
+  ) {
     this.dtype = dtype;
     this.shape = shape;
     this.#copier = copier;
+    this.#lease = new Lease(() => {
+      this.#handle.release();
+      onReleased(this);
+    });
     this.#handle = new Handle(
       callForPointer(
         'CreateTensorAsOrtValue',
@@ -104,7 +131,11 @@ export class DeviceTensor implements NativeTensor {
   }
 
   get address(): bigint {
-    return this.#handle.address;
+    return this.#lease.released ? 0n : this.#handle.address;
+  }
+
+  hold(): () => void {
+    return this.#lease.hold();
   }
 
   read(): TensorArray {
@@ -131,7 +162,7 @@ export class DeviceTensor implements NativeTensor {
   }
 
   release(): void {
-    this.#handle.release();
+    this.#lease.release();
   }
 }
 

@@ -71,6 +71,7 @@ export interface ResidentTensor {
   read(): TensorArray;
   /** The memory itself, where it is the host's. Valid until release. */
   view?(): TensorArray;
+  /** Gives the memory back, at once or when the run that uses it has ended. Closing the session does the same. */
   release(): void;
 }
 

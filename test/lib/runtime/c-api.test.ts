@@ -165,6 +165,28 @@ test('released tensors and closed sessions are refused, not touched', async () =
   assert.throws(() => session.bind({ state: another, step }, {}), /closed/);
 });
 
+test('a released tensor gives its memory back when the run that uses it has ended', async () => {
+  const session = await open(slowModel(256, 50));
+  const [x, y] = [session.allocate('float32', [256, 256]), session.allocate('float32', [256, 256])];
+  x.write(square(256).data);
+  const binding = session.bind({ x }, { y });
+  const expected = session.allocate('float32', [256, 256]);
+  const other = session.bind({ x }, { y: expected });
+  await other.run();
+  const [input, output] = [x.view?.(), y.view?.()];
+  const running = binding.run();
+  x.release();
+  assert.throws(() => x.read(), /released/);
+  assert.equal(input?.length, 256 * 256);
+  await running;
+  // A view of memory that is gone is empty, not dangling.
+  assert.equal(input?.length, 0);
+  assert.deepEqual(y.read(), expected.read());
+  await session.close();
+  assert.equal(output?.length, 0);
+  assert.throws(() => y.read(), /released/);
+});
+
 test('twenty sessions open and close', async () => {
   for (let round = 0; round < 20; round++) {
     const session = await open(pairModel());
