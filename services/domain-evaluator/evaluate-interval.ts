@@ -1,9 +1,9 @@
 // The measuring of an interval's gaps as a piece of work: claimed, done, told of.
-import { type Clock, DdkError, failpoint } from '#base';
+import { type Clock, failpoint } from '#base';
 import type { Bus } from '#bus';
-import { EvaluationRecord, Run, WorkState } from '#proto/ddk/v1/types';
-import { doWork, workTeller } from '#work';
-import { type MeasuringEvent, type MeasuringParts, measureGaps, type Subject } from './measure-gaps.js';
+import { EvaluationRecord, WorkState } from '#proto/ddk/v1/types';
+import { doWork, readRunSpec, workTeller } from '#work';
+import { type MeasuringEvent, type MeasuringParts, measureGaps } from './measure-gaps.js';
 
 export interface EvaluationParts extends MeasuringParts {
   readonly bus: Bus | undefined;
@@ -40,7 +40,9 @@ export function evaluateInterval(
     // An attempt that ends with its process is left for another one, it has not failed.
     signal: caller === undefined ? stopping : AbortSignal.any([caller, stopping]),
     async body(assignment, signal) {
-      const subject = await subjectOf(work.runId, assignment.record.checkpointDigest, parts);
+      const { corpusDigest, studentDigest, teacherFingerprint } = await readRunSpec(store, work.runId);
+      const { checkpointDigest } = assignment.record;
+      const subject = { corpusDigest, studentDigest, checkpointDigest, teacherFingerprint };
       const gaps = await measureGaps(subject, parts, signal, (event) => {
         tell(event);
         if (event.$case === 'progress') {
@@ -57,17 +59,4 @@ export function evaluateInterval(
       return others.ended(record, { $case: 'gapsMeasured', value: { interval, attempt, gaps } });
     },
   });
-}
-
-async function subjectOf(
-  runId: string,
-  checkpointDigest: string,
-  { store }: EvaluationParts,
-): Promise<Subject> {
-  const stored = await store.records.get(`runs/${runId}`);
-  if (stored === undefined) throw new DdkError('not_found', `There is no run ${runId}.`);
-  const { spec } = Run.decode(stored.value);
-  if (spec === undefined) throw new DdkError('data_loss', `The record of run ${runId} has no spec.`);
-  const { corpusDigest, studentDigest, teacherFingerprint } = spec;
-  return { corpusDigest, studentDigest, teacherFingerprint, checkpointDigest };
 }

@@ -4,12 +4,12 @@
 import { assert, DdkError } from '#base';
 import type { Window } from '#corpus';
 import { openWeights, scoringModel, type Weights } from '#model';
-import { type DecoderConfig, parseDecoderConfig } from '#nn';
+import type { DecoderConfig } from '#nn';
 import { tensorOver } from '#onnx';
-import { ModelManifest } from '#proto/ddk/v1/types';
 import type { Provider, Runtime } from '#runtime';
 import type { ArtifactStore } from '#store';
 import { readCheckpoint } from '#train';
+import { readStudent } from '#work';
 
 export interface Execution {
   readonly runtime: Runtime;
@@ -29,7 +29,6 @@ export interface StudentScorer {
 /** Positions a run: enough to fill the processor, as far as their logits fit into memory. */
 const positionsPerRun = 2048;
 const maxLogitsBytes = 256 * 1024 * 1024;
-const maxConfigBytes = 1024 * 1024;
 
 /** Throws not_found for a missing artifact, failed_precondition for a checkpoint of another model. */
 export async function openStudent(
@@ -38,24 +37,11 @@ export async function openStudent(
   corpus: { readonly vocabSize: number; readonly sequenceLength: number },
   execution: Execution,
 ): Promise<StudentScorer> {
-  const config = await readConfig(artifacts, digests.student);
+  const { config } = await readStudent(artifacts, digests.student);
   requireFit(config, corpus, digests.student);
   const { weights } = await readCheckpoint(digests.checkpoint, artifacts);
   const opened = await openWeights(await artifacts.localPath(weights.digest));
   return createScorer(config, opened, corpus.sequenceLength, execution);
-}
-
-async function readConfig(artifacts: ArtifactStore, studentDigest: string): Promise<DecoderConfig> {
-  const manifest = ModelManifest.decode(await artifacts.bytes(studentDigest, { maxBytes: maxConfigBytes }));
-  const bytes = await artifacts.bytes(manifest.configDigest, { maxBytes: maxConfigBytes });
-  const where = `the student's config.json (${manifest.configDigest})`;
-  let json: unknown;
-  try {
-    json = JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch (cause) {
-    throw new DdkError('invalid_argument', `${where} is not JSON; upload the student again.`, { cause });
-  }
-  return parseDecoderConfig(json, where);
 }
 
 function requireFit(

@@ -2,14 +2,12 @@
 import { DdkError, type Violation } from '#base';
 import { type CorpusManifest, openCorpus } from '#corpus';
 import { validatePolicy } from '#mixture';
-import { parseDecoderConfig } from '#nn';
 import type { DescribeModelResponse } from '#proto/ddk/v1/teacher_scoring';
-import { type Domain, ModelManifest, type RunSpec } from '#proto/ddk/v1/types';
+import type { Domain, RunSpec } from '#proto/ddk/v1/types';
 import type { ArtifactStore } from '#store';
 import { createTokenizer, type Tokenizer } from '#tokenizer';
+import { readStudent } from '#work';
 import { mixturePolicy } from './mixture-spec.js';
-
-const maxJsonBytes = 256 * 2 ** 20;
 
 interface Student {
   readonly vocabSize: number;
@@ -40,7 +38,7 @@ export async function checkInputs(
 ): Promise<void> {
   await requireArtifact('base_checkpoint_digest', spec.baseCheckpointDigest, artifacts);
   const corpus = await readCorpus(spec, artifacts);
-  const student = await readStudent(spec, artifacts);
+  const student = await openStudent(spec, artifacts);
   const teacher = await describeTeacher();
   requireFittingSpec(spec, corpus, student, teacher);
   requireOneTokenizer(spec, corpus, student, teacher);
@@ -65,31 +63,11 @@ async function readCorpus(spec: RunSpec, artifacts: ArtifactStore): Promise<Corp
   return corpus.manifest;
 }
 
-async function readStudent(spec: RunSpec, artifacts: ArtifactStore): Promise<Student> {
+async function openStudent(spec: RunSpec, artifacts: ArtifactStore): Promise<Student> {
   await requireArtifact('student_digest', spec.studentDigest, artifacts);
-  const manifest = ModelManifest.decode(await artifacts.bytes(spec.studentDigest, { maxBytes: 1 << 20 }));
-  const json = async (digest: string): Promise<unknown> => {
-    await requireArtifact('student_digest', digest, artifacts);
-    const bytes = await artifacts.bytes(digest, { maxBytes: maxJsonBytes });
-    try {
-      return JSON.parse(Buffer.from(bytes).toString('utf8'));
-    } catch (cause) {
-      throw new DdkError(
-        'invalid_argument',
-        `The student's artifact ${digest} is not JSON; upload the student again.`,
-        {
-          cause,
-        },
-      );
-    }
-  };
-  const config = parseDecoderConfig(await json(manifest.configDigest), 'the config.json of the student');
-  const tokenizer = createTokenizer({
-    json: await json(manifest.tokenizerDigest),
-    config: manifest.tokenizerConfigDigest === '' ? undefined : await json(manifest.tokenizerConfigDigest),
-    where: 'the tokenizer.json of the student',
-  });
-  return { vocabSize: config.vocabSize, maxPositions: config.maxPositions, tokenizer };
+  const student = await readStudent(artifacts, spec.studentDigest);
+  const { vocabSize, maxPositions } = student.config;
+  return { vocabSize, maxPositions, tokenizer: createTokenizer(await student.tokenizer()) };
 }
 
 function requireFittingSpec(

@@ -7,14 +7,11 @@ import { exportModel, openWeights } from '#model';
 import { type ExportFile, ExportManifest, ExportRecord, WorkState } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 import { spans, withSpan } from '#telemetry';
-import type { TokenizerContent } from '#tokenizer';
 import { readCheckpoint } from '#train';
 import { type Assignment, doWork, workTeller } from '#work';
 import { source, type TrainerParts } from './parts.js';
 import { type RunPlan, readPlan } from './run-plan.js';
 
-/** Tokenizers of large vocabularies have tens of megabytes. */
-const maxTokenizerBytes = 1 << 28;
 const maxManifestBytes = 1 << 20;
 
 export interface Exported {
@@ -53,7 +50,7 @@ export async function exportStudent(
 
 async function exportFiles(
   { artifacts }: Store,
-  { config, student }: RunPlan,
+  { student }: RunPlan,
   { record }: Assignment<ExportRecord>,
 ): Promise<ExportManifest> {
   const checkpoint = await readCheckpoint(record.checkpointDigest, artifacts);
@@ -61,7 +58,7 @@ async function exportFiles(
   const scratch = await mkdtemp(path.join(tmpdir(), 'ddk-export-'));
   try {
     const folder = path.join(scratch, 'student');
-    await exportModel({ folder, config, weights, tokenizer: await readTokenizer(artifacts, student) });
+    await exportModel({ folder, config: student.config, weights, tokenizer: await student.tokenizer() });
     failpoint('trainer.exporting');
     const files: ExportFile[] = [];
     for (const name of (await readdir(folder)).sort()) {
@@ -73,17 +70,4 @@ async function exportFiles(
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
-}
-
-async function readTokenizer(
-  artifacts: Store['artifacts'],
-  { tokenizerDigest, tokenizerConfigDigest }: RunPlan['student'],
-): Promise<TokenizerContent> {
-  const read = async (digest: string): Promise<unknown> =>
-    JSON.parse(Buffer.from(await artifacts.bytes(digest, { maxBytes: maxTokenizerBytes })).toString('utf8'));
-  return {
-    json: await read(tokenizerDigest),
-    config: tokenizerConfigDigest === '' ? undefined : await read(tokenizerConfigDigest),
-    where: `the student's tokenizer (${tokenizerDigest})`,
-  };
 }

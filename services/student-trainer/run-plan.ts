@@ -1,34 +1,27 @@
 // What a run's records and artifacts say of its training: the spec translated into what #train and #nn take.
 import { DdkError } from '#base';
-import { type DecoderConfig, type LearningRateSchedule, parseDecoderConfig } from '#nn';
-import { Divergence, ModelManifest, Run, type RunSpec } from '#proto/ddk/v1/types';
+import type { LearningRateSchedule } from '#nn';
+import { Divergence, type RunSpec } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 import type { TargetEncoding } from '#targets';
 import type { StepSpec } from '#train';
-
-/** Model manifests and configurations are small. */
-const maxBytes = 1 << 20;
+import { readRunSpec, readStudent, type Student } from '#work';
 
 export interface RunPlan {
-  readonly run: Run;
   readonly spec: RunSpec;
-  readonly student: ModelManifest;
-  readonly config: DecoderConfig;
+  readonly student: Student;
   /** Undefined where gamma is 0: the teacher is not asked. */
   readonly encoding: TargetEncoding | undefined;
 }
 
 /** not_found: no such run, or an artifact of it is missing. */
 export async function readPlan(store: Store, runId: string): Promise<RunPlan> {
-  const record = await store.records.get(`runs/${runId}`);
-  if (!record) throw new DdkError('not_found', `There is no run ${runId}.`);
-  const run = Run.decode(record.value);
-  const { spec } = run;
-  if (!spec) throw new DdkError('data_loss', `The record of run ${runId} has no spec.`);
-  const student = ModelManifest.decode(await store.artifacts.bytes(spec.studentDigest, { maxBytes }));
-  const text = Buffer.from(await store.artifacts.bytes(student.configDigest, { maxBytes })).toString('utf8');
-  const config = parseDecoderConfig(JSON.parse(text), `the student's config.json (${student.configDigest})`);
-  return { run, spec, student, config, encoding: encodingOf(spec) };
+  const spec = await readRunSpec(store, runId);
+  return {
+    spec,
+    student: await readStudent(store.artifacts, spec.studentDigest),
+    encoding: encodingOf(spec),
+  };
 }
 
 function encodingOf(spec: RunSpec): TargetEncoding | undefined {
@@ -38,12 +31,12 @@ function encodingOf(spec: RunSpec): TargetEncoding | undefined {
 }
 
 /** The step program that the run trains with, for windows of `length` predicted positions. */
-export function stepSpec({ spec, config, encoding }: RunPlan, length: number): StepSpec {
+export function stepSpec({ spec, student, encoding }: RunPlan, length: number): StepSpec {
   const { training, optimizer, objective } = spec;
   if (!training || !optimizer || !objective)
     throw new DdkError('data_loss', `The spec of run "${spec.name}" is incomplete.`);
   return {
-    config,
+    config: student.config,
     batch: training.batchSize / training.microBatches,
     microBatches: training.microBatches,
     length,
