@@ -1,9 +1,6 @@
 // The scheduler as a process of its own: settings, a clear end for bad ones, and SIGTERM.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +8,7 @@ import { DdkError, Environment } from '#base';
 import { SchedulerServiceService } from '#proto/ddk/v1/scheduler';
 import { createClient } from '#rpc';
 import { readConfig } from '../../services/scheduler/config.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const main = fileURLToPath(new URL('../../services/scheduler/main.js', import.meta.url));
 const addresses = {
@@ -62,8 +60,7 @@ test('a process with bad settings ends with one sentence', async () => {
 });
 
 test('a process serves until SIGTERM and then ends well', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'ddk-scheduler-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t);
   const child = spawn(process.execPath, [main], { env: { ...addresses, DDK_DATA: folder } });
   t.after(() => child.kill('SIGKILL'));
   const ended = new Promise((resolve) => child.once('close', resolve));

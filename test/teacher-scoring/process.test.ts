@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +9,7 @@ import { createModel } from '#model';
 import { TeacherScoringServiceService } from '#proto/ddk/v1/teacher_scoring';
 import { createClient } from '#rpc';
 import { byteLevelTokenizerJson } from '#tokenizer';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { config } from './served.js';
 
 const services = fileURLToPath(new URL('../../services/', import.meta.url));
@@ -58,8 +57,7 @@ test('the evaluator names what it misses', async () => {
 });
 
 test('a served model answers at the address that is logged, and SIGTERM ends the process', async (t) => {
-  const folder = await mkdtemp(path.join(tmpdir(), 'ddk-process-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t);
   const model = await createModel({
     folder: path.join(folder, 'teacher'),
     config,

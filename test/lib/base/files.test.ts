@@ -2,19 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import fsPromises, { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import fsPromises, { readdir, readFile, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import { promisify } from 'node:util';
 import { createFileExclusive, DdkError, makeFolder, resolveInside, writeFileDurable } from '#base';
-
-async function temporaryFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'ddk-base-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 test('a durable write replaces the file and leaves nothing else', async (t) => {
   const folder = await temporaryFolder(t);

@@ -2,8 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import {
@@ -16,6 +15,7 @@ import {
   Lifecycle,
   setLogContext,
 } from '#base';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 interface Outcome {
   readonly stdout: string;
@@ -140,8 +140,7 @@ test('all problems of a configuration are told at once', () => {
 });
 
 test('a log line carries its fields, its error and the context of the moment', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'ddk-base-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t);
   t.after(() => setLogContext(() => ({})));
   const path = join(folder, 'log');
   const logger = createLogger('trainer', { destination: path, bindings: { run: 'r1' } });

@@ -5,10 +5,10 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { buildCorpus, type CorpusProgress, corpusSourceKey, labels, openCorpus } from '#corpus';
 import { byteLevelTokenizerJson } from '#tokenizer';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import {
   build,
   endOfText,
-  folder,
   jsonl,
   memoryStore,
   numbered,
@@ -27,13 +27,13 @@ test('the digest is the same with any number of workers, and in another folder',
     c: numbered(10, 'c'),
   };
   const settings = { sequenceLength: 128, validationSamples: 5, shardTokens: 50_000 };
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   const first = await buildCorpus(await optionsFor(root, store, texts, settings));
   for (const workers of [1, 3]) {
     const again = await buildCorpus({ ...(await optionsFor(root, store, texts, settings)), workers });
     assert.equal(again.digest, first.digest);
   }
-  const elsewhere = await buildCorpus(await optionsFor(await folder(t), store, texts, settings));
+  const elsewhere = await buildCorpus(await optionsFor(await temporaryFolder(t), store, texts, settings));
   assert.equal(elsewhere.digest, first.digest);
   assert.deepEqual(elsewhere.manifest, first.manifest);
   const seeded = await buildCorpus(await optionsFor(root, store, texts, { ...settings, seed: 2 }));
@@ -41,7 +41,7 @@ test('the digest is the same with any number of workers, and in another folder',
 });
 
 test('windows cover every token once as a label, across shards of any size', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   const store = await memoryStore(t);
   const documents = numbered(12, 'w');
   await fc.assert(
@@ -77,7 +77,7 @@ test('windows cover every token once as a label, across shards of any size', asy
 test('each document is followed by one end of text', async (t) => {
   const documents = numbered(6, 'x');
   const options = await optionsFor(
-    await folder(t),
+    await temporaryFolder(t),
     await memoryStore(t),
     { x: documents },
     { sequenceLength: 1 },
@@ -91,7 +91,7 @@ test('each document is followed by one end of text', async (t) => {
 });
 
 test('masks lie beside the ids, bit by bit, wherever shards and windows begin', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   const records = Array.from({ length: 14 }, (_, i) =>
     i % 3 === 0
       ? { text: `plain text number ${i}, every token of it counts` }
@@ -142,7 +142,7 @@ test('masks lie beside the ids, bit by bit, wherever shards and windows begin', 
 });
 
 test('a vocabulary above 65,536 takes four bytes an id', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   const store = await memoryStore(t);
   const options = await optionsFor(root, store, { a: numbered(8, '漢') }, { sequenceLength: 60 });
   const json = JSON.parse(byteLevelTokenizerJson());
@@ -159,7 +159,7 @@ test('a vocabulary above 65,536 takes four bytes an id', async (t) => {
 
 test('progress runs from nothing to everything in each phase', async (t) => {
   const seen: CorpusProgress[] = [];
-  const options = await optionsFor(await folder(t), await memoryStore(t), {
+  const options = await optionsFor(await temporaryFolder(t), await memoryStore(t), {
     a: numbered(8, 'a'),
     b: numbered(8, 'b'),
   });
@@ -174,7 +174,7 @@ test('progress runs from nothing to everything in each phase', async (t) => {
 });
 
 test('the source key follows files and options, and nothing that makes no difference', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   const options = await optionsFor(root, await memoryStore(t), { a: numbered(8, 'a') });
   const key = await corpusSourceKey(options);
   assert.match(key, /^sha256:[0-9a-f]{64}$/);
@@ -188,7 +188,7 @@ test('the source key follows files and options, and nothing that makes no differ
 test('windows and domains that are not there are refused', async (t) => {
   const { corpus } = await build(
     t,
-    await optionsFor(await folder(t), await memoryStore(t), { a: numbered(8, 'a') }),
+    await optionsFor(await temporaryFolder(t), await memoryStore(t), { a: numbered(8, 'a') }),
   );
   const { trainWindows } = corpus.manifest.domains[0]!;
   for (const index of [-1, 0.5, trainWindows]) {
@@ -204,7 +204,9 @@ test('windows and domains that are not there are refused', async (t) => {
 
 test('what is no manifest is not opened as one', async (t) => {
   const store = await memoryStore(t);
-  const { manifest } = await buildCorpus(await optionsFor(await folder(t), store, { a: numbered(8, 'a') }));
+  const { manifest } = await buildCorpus(
+    await optionsFor(await temporaryFolder(t), store, { a: numbered(8, 'a') }),
+  );
   const [domain] = manifest.domains;
   const wrong: readonly (readonly [content: unknown, message: RegExp])[] = [
     [null, /format is not version 1/],
@@ -236,7 +238,7 @@ test('a window as a model takes it: each label is the input that follows', () =>
 
 test('many readers at once get their own windows, though few shards are open', async (t) => {
   const options = await optionsFor(
-    await folder(t),
+    await temporaryFolder(t),
     await memoryStore(t),
     { a: numbered(40, 'a') },
     { shardTokens: 20 },

@@ -8,7 +8,8 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { buildCorpus, corpusSourceKey } from '#corpus';
 import { firstInvalidByte } from '../../../services/lib/corpus/utf8.js';
-import { folder, jsonl, memoryStore, numbered, optionsFor, readAll, write } from './support.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
+import { jsonl, memoryStore, numbered, optionsFor, readAll, write } from './support.js';
 
 const cases: readonly (readonly [
   title: string,
@@ -79,7 +80,7 @@ const cases: readonly (readonly [
 
 for (const [title, name, content, message] of cases) {
   test(`refused with file and place: ${title}`, async (t) => {
-    const root = await folder(t);
+    const root = await temporaryFolder(t);
     await write(root, { [name]: content });
     await assert.rejects(readAll(join(root, name)), { code: 'invalid_argument', message });
   });
@@ -93,7 +94,7 @@ test('rows of Parquet files are named by number', async () => {
 });
 
 test('a damaged Parquet file gives an error and nothing else, wherever the damage is', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   const sound = await readFile('test/fixtures/corpus/text.parquet');
   const damage = fc.array(fc.tuple(fc.nat(sound.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 });
   await fc.assert(
@@ -110,7 +111,7 @@ test('a damaged Parquet file gives an error and nothing else, wherever the damag
 });
 
 test('a line longer than 32 MiB is refused without reading on', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   await write(root, {
     'a.jsonl.gz': gzipSync(Buffer.concat([Buffer.from('\n'), Buffer.alloc(33 << 20, 'x')]), { level: 1 }),
   });
@@ -118,7 +119,7 @@ test('a line longer than 32 MiB is refused without reading on', async (t) => {
 });
 
 test('an unreadable file is named', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   await write(root, { 'a.txt': 'x' });
   await chmod(join(root, 'a.txt'), 0);
   await assert.rejects(readAll(join(root, 'gone.txt')), {
@@ -137,7 +138,9 @@ test('every domain with too little text is named in one error, with what is need
     short: ['a', 'b', 'c'],
     same: Array(9).fill(numbered(1, 's')[0]),
   };
-  const options = await optionsFor(await folder(t), await memoryStore(t), texts, { validationSamples: 3 });
+  const options = await optionsFor(await temporaryFolder(t), await memoryStore(t), texts, {
+    validationSamples: 3,
+  });
   await assert.rejects(
     buildCorpus(options),
     (error: Error & { code: string; reason: string; violations: unknown[] }) => {
@@ -160,7 +163,12 @@ test('every domain with too little text is named in one error, with what is need
 
 test('too few tokens for one window are refused with the numbers', async (t) => {
   const settings = { validationSamples: 1, sequenceLength: 500 };
-  const options = await optionsFor(await folder(t), await memoryStore(t), { a: numbered(2, 'a') }, settings);
+  const options = await optionsFor(
+    await temporaryFolder(t),
+    await memoryStore(t),
+    { a: numbered(2, 'a') },
+    settings,
+  );
   await assert.rejects(
     buildCorpus(options),
     /"a" has \d+ tokens to train on after holding out 1 documents.*needs 501/,
@@ -168,7 +176,7 @@ test('too few tokens for one window are refused with the numbers', async (t) => 
 });
 
 test('options are checked all at once', async (t) => {
-  const options = await optionsFor(await folder(t), await memoryStore(t), { a: numbered(8, 'a') });
+  const options = await optionsFor(await temporaryFolder(t), await memoryStore(t), { a: numbered(8, 'a') });
   const wrong = {
     ...options,
     sequenceLength: 0,
@@ -184,7 +192,7 @@ test('options are checked all at once', async (t) => {
 });
 
 test('files that change between the two passes are noticed', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   const options = await optionsFor(root, await memoryStore(t), { a: numbered(8, 'a') });
   let isChanged = false;
   const onProgress = ({ phase }: { phase: string }) => {
@@ -198,7 +206,7 @@ test('files that change between the two passes are noticed', async (t) => {
 });
 
 test('a build can be cancelled', async (t) => {
-  const options = await optionsFor(await folder(t), await memoryStore(t), { a: numbered(8, 'a') });
+  const options = await optionsFor(await temporaryFolder(t), await memoryStore(t), { a: numbered(8, 'a') });
   await assert.rejects(buildCorpus({ ...options, signal: AbortSignal.abort() }), { code: 'cancelled' });
 });
 

@@ -2,19 +2,20 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { folder, jsonl, readAll, write } from './support.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
+import { jsonl, readAll, write } from './support.js';
 
 const plain = (text: string): [string, boolean][] => [[text, true]];
 
 test('a text file is one document, byte order mark left out', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   await write(root, { 'a.txt': '\ufeffünï 😀\r\nline\n\n', 'empty.txt': '' });
   assert.deepEqual(await readAll(join(root, 'a.txt')), [plain('ünï 😀\r\nline\n\n')]);
   assert.deepEqual(await readAll(join(root, 'empty.txt')), []);
 });
 
 test('a text file above 1 MiB is cut at blank lines, else lines, else characters, and nothing is lost', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   const paragraphs = `${'word '.repeat(300)}\n\n`.repeat(800);
   const lines = `${'word '.repeat(300)}\r\n`.repeat(800);
   const solid = '😀é'.repeat(200_000);
@@ -35,14 +36,14 @@ test('a text file above 1 MiB is cut at blank lines, else lines, else characters
 });
 
 test('a long text record is cut like a file', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   const text = `${'word '.repeat(300)}\n\n`.repeat(800);
   await write(root, { 'a.txt': text, 'a.jsonl': jsonl({ text }) });
   assert.deepEqual(await readAll(join(root, 'a.jsonl')), await readAll(join(root, 'a.txt')));
 });
 
 test('records of JSON lines have text, prompt and completion, or messages', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   await write(root, {
     'a.jsonl': `\ufeff${jsonl({ text: 'one\ntwo 😀', id: 7 })}\r\n   \n${jsonl(
       { text: '' },
@@ -67,7 +68,7 @@ test('records of JSON lines have text, prompt and completion, or messages', asyn
 });
 
 test('only what the assistant says counts in a conversation', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   const messages = [
     { role: 'system', content: 'Be brief.' },
     { role: 'user', content: 'Hello?' },
@@ -95,7 +96,7 @@ test('only what the assistant says counts in a conversation', async (t) => {
 });
 
 test('gzip files are read, of several members too, and lines reach across pieces', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   const long = Array.from({ length: 400_000 }, (_, i) => i).join(' ');
   const halves = [
     gzipSync(`${jsonl({ text: 'a' })}{"te`),

@@ -6,10 +6,10 @@ import { DdkError } from '#base';
 import { buildCorpus } from '#corpus';
 import { openMemoryStore } from '#store';
 import { documentKey, SmallestKeys } from '../../../services/lib/corpus/held-out.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import {
   build,
   endOfText,
-  folder,
   jsonl,
   memoryStore,
   numbered,
@@ -20,7 +20,7 @@ import {
 } from './support.js';
 
 test('whatever is duplicated within and across domains, no document is both a sample and trained on', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   const store = await memoryStore(t);
   // Few different documents, so that many are equal within a domain and across domains; some are too short to be held out.
   const document = fc.nat(24).map((i) => (i < 4 ? `short ${i}` : `<${i}> ${'document '.repeat(4)}`));
@@ -81,7 +81,7 @@ test('which documents are held out depends on seed and text, not on order, forma
   const store = await memoryStore(t);
   const documents = numbered(30, 'text');
   const samplesOf = async (files: Record<string, string>, seed: number) => {
-    const root = await folder(t);
+    const root = await temporaryFolder(t);
     const options = await optionsFor(
       root,
       store,
@@ -110,7 +110,7 @@ test('a sample is padded with end of text that does not count, or cut at one pla
     (_, i) => `${i}: ${Array.from({ length: 60 }, (_, n) => `${n} `).join('')}`,
   );
   const store = await memoryStore(t);
-  const options = await optionsFor(await folder(t), store, { short, long }, { sequenceLength: 64 });
+  const options = await optionsFor(await temporaryFolder(t), store, { short, long }, { sequenceLength: 64 });
   const { corpus } = await build(t, options);
   for await (const { ids, mask } of corpus.validation(0)) {
     assert.equal(ids.length, 65);
@@ -135,7 +135,7 @@ test('a sample is padded with end of text that does not count, or cut at one pla
 });
 
 test('a sample of prompt and completion always has positions that count', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   const store = await memoryStore(t);
   const options = await optionsFor(root, store, {}, { sequenceLength: 32, validationSamples: 10 });
   const records = Array.from({ length: 20 }, (_, i) => ({
@@ -177,7 +177,7 @@ test('the smallest keys are kept whatever the order, each once', () => {
 test('nothing is written for a corpus that is refused', async (t) => {
   const store = openMemoryStore();
   t.after(() => store.close());
-  const options = await optionsFor(await folder(t), store, { a: numbered(3, 'a') });
+  const options = await optionsFor(await temporaryFolder(t), store, { a: numbered(3, 'a') });
   await assert.rejects(buildCorpus(options), { reason: 'TOO_LITTLE_TEXT' });
   for await (const artifact of store.artifacts.list()) assert.fail(`found ${artifact.digest}`);
 });

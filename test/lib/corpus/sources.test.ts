@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict';
 import { symlink } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { listFiles } from '../../../services/lib/corpus/sources.js';
-import { folder, write } from './support.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
+import { write } from './support.js';
 
 async function list(root: string, ...paths: string[]): Promise<string[]> {
   const files = await listFiles({ name: 'd', paths: paths.map((path) => join(root, path)) });
   return files.map(({ path }) => relative(root, path));
 }
 
-async function tree(t: Parameters<typeof folder>[0]): Promise<string> {
-  const root = await folder(t);
+async function tree(t: TestContext): Promise<string> {
+  const root = await temporaryFolder(t);
   const names = [
     'a.txt',
     'b.md',
@@ -60,7 +61,7 @@ test('files come in the order of the paths, and none twice', async (t) => {
 });
 
 test('a file whose name looks like a pattern is that file', async (t) => {
-  const root = await folder(t);
+  const root = await temporaryFolder(t);
   await write(root, { '[x].txt': '1', 'x.txt': '2' });
   assert.deepEqual(await list(root, '[x].txt'), ['[x].txt']);
 });

@@ -1,7 +1,6 @@
 // Folders of text, a byte-level tokenizer, and a corpus built from them in memory.
 
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type BuildCorpusOptions, buildCorpus, type Corpus, openCorpus } from '#corpus';
@@ -12,12 +11,6 @@ import { readDocuments } from '../../../services/lib/corpus/read-documents.js';
 
 /** In the byte-level tokenizer a byte is its own id, so tokens read like text. */
 export const endOfText = 256;
-
-export async function folder(t: TestContext): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'ddk-corpus-'));
-  t.after(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
 
 export async function write(
   root: string,

@@ -13,21 +13,12 @@ import {
   updateFactors,
   validatePolicy,
 } from '#mixture';
+import { refusal } from '../../support/refusal.js';
 
 const ddk: MixturePolicy = { kind: 'ddk', alpha: 0.5 };
 
 function measured(studentLosses: readonly number[], tokens = 1000): DomainMeasurement[] {
   return studentLosses.map((studentLoss) => ({ studentLoss, teacherLoss: 1, trainingTokens: tokens }));
-}
-
-function refusal(body: () => unknown): DdkError {
-  try {
-    body();
-  } catch (error) {
-    assert.ok(error instanceof DdkError, `threw ${error}`);
-    return error;
-  }
-  throw new Error('nothing was thrown');
 }
 
 test('interval 0 draws uniformly and keeps r0 for Eq. 2', () => {

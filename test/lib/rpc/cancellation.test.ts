@@ -4,17 +4,30 @@ import { once } from 'node:events';
 import test from 'node:test';
 import { DdkError } from '#base';
 import type { CallContext } from '#rpc';
-import { collect, failure, type Note, withEcho } from './echo.js';
+import { collect, failure, type Note, type Pair, withEcho } from './echo.js';
+
+interface Watched {
+  /** Resolves when the handler is waiting, and with its cancellation. */
+  readonly waiting: Promise<void>;
+  readonly seen: Promise<DdkError>;
+  wait(context: CallContext): Promise<never>;
+}
 
 /** A handler's way to wait for its own cancellation, and the test's way to learn of it. */
-function watched(): { readonly seen: Promise<DdkError>; wait(context: CallContext): Promise<never> } {
+function watched(): Watched {
+  let begin: () => void = () => {};
   let report: (error: DdkError) => void = () => {};
+  const waiting = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
   const seen = new Promise<DdkError>((resolve) => {
     report = resolve;
   });
   return {
+    waiting,
     seen,
     async wait({ signal }) {
+      begin();
       if (!signal.aborted) await once(signal, 'abort');
       report(signal.reason);
       throw signal.reason;
@@ -22,10 +35,18 @@ function watched(): { readonly seen: Promise<DdkError>; wait(context: CallContex
   };
 }
 
+/** Ample for a call over a connection that stands to reach its handler, which then waits for the deadline to pass. */
+const timeoutMs = 500;
+
+async function connected({ count }: Pair['client']): Promise<void> {
+  await count([]);
+}
+
 test('a deadline ends a unary call on both sides', async () => {
   const { seen, wait } = watched();
   await withEcho({ ask: (_note, context) => wait(context) }, async ({ client }) => {
-    await assert.rejects(client.ask({ text: '' }, { timeoutMs: 100 }), failure('deadline_exceeded'));
+    await connected(client);
+    await assert.rejects(client.ask({ text: '' }, { timeoutMs }), failure('deadline_exceeded'));
     assert.match((await seen).code, /deadline_exceeded|cancelled/);
   });
 });
@@ -40,21 +61,19 @@ test('a deadline ends a stream on both sides', async () => {
       },
     },
     async ({ client }) => {
-      await assert.rejects(
-        collect(client.tell({ text: '' }, { timeoutMs: 100 })),
-        failure('deadline_exceeded'),
-      );
+      await connected(client);
+      await assert.rejects(collect(client.tell({ text: '' }, { timeoutMs })), failure('deadline_exceeded'));
       assert.match((await seen).code, /deadline_exceeded|cancelled/);
     },
   );
 });
 
 test("a caller's signal cancels its unary call, and the handler learns of it", async () => {
-  const { seen, wait } = watched();
+  const { waiting, seen, wait } = watched();
   await withEcho({ ask: (_note, context) => wait(context) }, async ({ client }) => {
     const caller = new AbortController();
     const call = client.ask({ text: '' }, { signal: caller.signal });
-    setTimeout(() => caller.abort(), 50);
+    void waiting.then(() => caller.abort());
     await assert.rejects(call, failure('cancelled'));
     assert.equal((await seen).code, 'cancelled');
   });
@@ -130,7 +149,8 @@ test('a call made on behalf of another ends with it and has no longer than it ha
       ask: (_note, context) => wait(context),
     },
     async ({ client }) => {
-      const parent = { signal: new AbortController().signal, deadlineMs: Date.now() + 100 };
+      await connected(client);
+      const parent = { signal: new AbortController().signal, deadlineMs: Date.now() + timeoutMs };
       await assert.rejects(
         client.ask({ text: '' }, { parent, timeoutMs: 60_000 }),
         failure('deadline_exceeded'),
@@ -148,10 +168,10 @@ test('a call made on behalf of another ends with it and has no longer than it ha
 });
 
 test('a closed client connection cancels what it was waiting for', async () => {
-  const { seen, wait } = watched();
+  const { waiting, seen, wait } = watched();
   await withEcho({ ask: (_note, context) => wait(context) }, async ({ client, server }) => {
     const call = client.ask({ text: '' });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await waiting;
     await server.close();
     await assert.rejects(call, (error: DdkError) => ['unavailable', 'cancelled'].includes(error.code));
     assert.equal((await seen).code, 'cancelled');

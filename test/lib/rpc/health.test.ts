@@ -111,3 +111,38 @@ test('a stream that outlasts the grace time is cut', async () => {
     },
   );
 });
+
+test('work in hand is told to halt before calls are waited for, and released once, after the last of them', async () => {
+  const order: string[] = [];
+  let halt = (): void => {};
+  const halted = new Promise<void>((resolve) => {
+    halt = resolve;
+  });
+  await withEcho(
+    {
+      async *tell() {
+        yield { text: 'before' };
+        await halted;
+        order.push('call ends');
+      },
+    },
+    async ({ client, server }) => {
+      let drained: Promise<void> | undefined;
+      for await (const _ of client.tell({ text: '' })) drained = server.drain(10_000);
+      await drained;
+      await server.close();
+    },
+    {
+      halt() {
+        order.push('halt');
+        halt();
+      },
+      release: async () => void order.push('release'),
+    },
+  );
+  assert.deepEqual(
+    order.filter((what, i) => order.indexOf(what) === i),
+    ['halt', 'call ends', 'release'],
+  );
+  assert.equal(order.filter((what) => what === 'release').length, 1);
+});

@@ -1,12 +1,11 @@
 // Plain text stays on this machine; beyond it there is TLS, with client certificates where an authority is given.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { silentLogger } from '#base';
 import { createClient, Health, isLoopback, startServer } from '#rpc';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { EchoService, failure, withEcho } from './echo.js';
 
 test('an address is loopback only if no other machine can reach it', () => {
@@ -62,8 +61,7 @@ test('a missing PEM file is named', () =>
   ));
 
 test('with TLS files, only callers with a certificate of the authority are served', async (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'ddk-tls-'));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const folder = await temporaryFolder(t);
   const file = (name: string): string => path.join(folder, name);
   const openssl = (...args: string[]): void => {
     execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });

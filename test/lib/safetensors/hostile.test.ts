@@ -5,7 +5,8 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { DdkError } from '#base';
 import { parseHeader, readHeader } from '#safetensors';
-import { temporaryFolder, writeRaw } from './fixture.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
+import { writeRaw } from './fixture.js';
 
 const f32 = (begin: number, end: number, count = (end - begin) / 4) =>
   `{"dtype":"F32","shape":[${count}],"data_offsets":[${begin},${end}]}`;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import fc from 'fast-check';
 import { readFloat32, readHeader, readTensor, type TensorSource, writeSafetensors } from '#safetensors';
-import { temporaryFolder } from './fixture.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const bytesOf = (values: Float32Array) => new Uint8Array(values.buffer);
 const f32 = (name: string, values: readonly number[]): TensorSource => ({

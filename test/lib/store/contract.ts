@@ -1,12 +1,12 @@
 // What every store must do, whatever is behind it. An adapter's test file calls this with its own opener.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { DdkError, type ErrorCode, sha256Hex } from '#base';
 import { isConflict, maxRecordBytes, type Store, type StoredRecord } from '#store';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const textOf = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
@@ -235,8 +235,7 @@ export function storeContract(name: string, open: (t: TestContext) => Promise<St
   });
 
   check('a file becomes an artifact', async ({ artifacts }, t) => {
-    const folder = await mkdtemp(join(tmpdir(), 'ddk-store-'));
-    t.after(() => rm(folder, { recursive: true, force: true }));
+    const folder = await temporaryFolder(t);
     const path = join(folder, 'file');
     const data = new Uint8Array(3 * 2 ** 20 + 17).map((_, index) => index * 31);
     await writeFile(path, data);

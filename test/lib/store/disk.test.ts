@@ -5,11 +5,9 @@ import { execFile, spawn } from 'node:child_process';
 import fsPromises, {
   appendFile,
   type FileHandle,
-  mkdtemp,
   open,
   readdir,
   readFile,
-  rm,
   truncate,
   utimes,
   writeFile,
@@ -21,16 +19,11 @@ import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { isConflict, openDiskStore } from '#store';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { bytesOf, collect, hasCode, storeContract, textOf } from './contract.js';
 
 /** The one that mocks stand in for. */
 const realLink = fsPromises.link;
-
-async function temporaryFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'ddk-store-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 storeContract('disk', async (t) => openDiskStore(await temporaryFolder(t), { pollMs: 10 }));
 

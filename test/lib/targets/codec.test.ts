@@ -11,6 +11,7 @@ import {
   type TargetEncoding,
   type TopKTargets,
 } from '#targets';
+import { refusal } from '../../support/refusal.js';
 
 const log = Math.log;
 
@@ -58,16 +59,6 @@ function randomTopK(
 
 function sumOfProbs(logProbs: Float32Array, from: number, to: number): number {
   return logProbs.subarray(from, to).reduce((sum, logProb) => sum + Math.exp(logProb), 0);
-}
-
-function refusal(body: () => unknown): DdkError {
-  try {
-    body();
-  } catch (error) {
-    assert.ok(error instanceof DdkError, `threw ${error}`);
-    return error;
-  }
-  throw new Error('nothing was thrown');
 }
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');

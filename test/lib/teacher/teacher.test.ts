@@ -1,12 +1,12 @@
 // Asking a teacher over real gRPC: shapes of messages, what is kept on disk, and a teacher that goes away.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { DdkError, keyedUint32, silentLogger } from '#base';
 import type { Window } from '#corpus';
 import { openTargetCache, openTeacher, rowsPerMessage, type TeacherOptions } from '#teacher';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { expectedIds, type FakeTeacher, startFakeTeacher, vocabSize } from './fake-teacher.js';
 
 const length = 8;
@@ -27,12 +27,6 @@ async function connected(t: TestContext, options: Partial<TeacherOptions> = {}) 
     await fake.server.close();
   });
   return { fake, teacher };
-}
-
-function temporaryFolder(t: TestContext): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'ddk-teacher-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
 }
 
 test('targets come for every position of every window, in order', async (t) => {
@@ -82,7 +76,7 @@ test('rows are spread evenly over as few messages as the limits permit', () => {
 });
 
 test('what was scored once is read from disk, with the same bytes', async (t) => {
-  const cache = await openTargetCache({ folder: temporaryFolder(t), logger: silentLogger });
+  const cache = await openTargetCache({ folder: await temporaryFolder(t), logger: silentLogger });
   const { teacher, fake } = await connected(t, { cache });
   const source = await teacher.targets(topK);
   const first = await source.fetch(windows(4));
@@ -95,7 +89,7 @@ test('what was scored once is read from disk, with the same bytes', async (t) =>
 });
 
 test('of a step that is partly kept only the rest is scored, in the shape of the whole', async (t) => {
-  const cache = await openTargetCache({ folder: temporaryFolder(t), logger: silentLogger });
+  const cache = await openTargetCache({ folder: await temporaryFolder(t), logger: silentLogger });
   const { teacher, fake } = await connected(t, { cache });
   const source = await teacher.targets(topK);
   const [a, b, c, d] = windows(8);
@@ -107,7 +101,7 @@ test('of a step that is partly kept only the rest is scored, in the shape of the
 });
 
 test('a damaged entry is scored again', async (t) => {
-  const folder = temporaryFolder(t);
+  const folder = await temporaryFolder(t);
   const { teacher, fake } = await connected(t, {
     cache: await openTargetCache({ folder, logger: silentLogger }),
   });
@@ -122,7 +116,7 @@ test('a damaged entry is scored again', async (t) => {
 });
 
 test('the cache keeps what was used last, and finds it again when it is opened again', async (t) => {
-  const folder = temporaryFolder(t);
+  const folder = await temporaryFolder(t);
   const key = (i: number): string => i.toString(16).padStart(64, '0');
   const payload = new Uint8Array(1000);
   // Each entry is 1000 + 32 bytes: three fit in 3200.

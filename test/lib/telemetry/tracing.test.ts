@@ -1,8 +1,7 @@
 // Spans: who is whose child, also across services, and nothing at all while telemetry is off.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,6 +17,7 @@ import {
   withSpan,
 } from '#telemetry';
 import { type CapturedTelemetry, captureTelemetry } from '../../support/captured-telemetry.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 async function capture(t: TestContext): Promise<CapturedTelemetry> {
   const captured = await captureTelemetry();
@@ -113,8 +113,7 @@ test('a span opened by hand is active where it is told to be, and ends once', as
 
 test('a log line within a span carries its ids, and none outside', async (t) => {
   await capture(t);
-  const folder = await mkdtemp(join(tmpdir(), 'ddk-telemetry-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder(t);
   const path = join(folder, 'log');
   const logger = createLogger('test', { destination: path });
   let ids = {};

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import {
@@ -11,6 +10,7 @@ import {
   probeFingerprint,
   probeText,
 } from '#tokenizer';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const folder = 'test/fixtures/tokenizer';
 const create = (json: unknown, config: unknown, where: string) => createTokenizer({ json, config, where });
@@ -28,8 +28,7 @@ test('the byte-level tokenizer is the file whose ids Python has computed', async
 });
 
 test('a folder opens by its tokenizer.json and takes the end of text from tokenizer_config.json', async (t) => {
-  const path = await mkdtemp(join(tmpdir(), 'ddk-tokenizer-'));
-  t.after(() => rm(path, { recursive: true, force: true }));
+  const path = await temporaryFolder(t);
   const { added_tokens, ...rest } = byteLevel();
   const stop = { ...added_tokens[0], id: 300, content: '<stop>' };
   await writeFile(
@@ -108,8 +107,7 @@ test('tokenizers that differ are told apart by their first difference', async ()
 });
 
 test('files that are no tokenizers are refused by name', async (t) => {
-  const path = await mkdtemp(join(tmpdir(), 'ddk-tokenizer-'));
-  t.after(() => rm(path, { recursive: true, force: true }));
+  const path = await temporaryFolder(t);
   const file = join(path, 'tokenizer.json');
   await assert.rejects(openTokenizer(path), { code: 'not_found', message: new RegExp(file) });
   const refused: readonly (readonly [content: string, message: RegExp])[] = [

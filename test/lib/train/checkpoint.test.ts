@@ -1,9 +1,6 @@
 // Checkpoints, and that training is the same bits however it is cut into processes.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -18,6 +15,7 @@ import {
   saveCheckpoint,
   type TrainEngine,
 } from '#train';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import {
   benchSpec,
   openEngine,
@@ -157,8 +155,7 @@ for (const [shape, spec, threads] of [
   ['bench', benchSpec, 2],
 ] as const) {
   test(`8 steps, 3 + 5 steps and 8 processes of one step give equal bits (${shape}, ${threads} threads)`, async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), 'ddk-train-'));
-    t.after(() => rm(folder, { recursive: true }));
+    const folder = await temporaryFolder(t);
     const store = await openDiskStore(folder);
     const engine = await engineFor(spec, threads);
     await trainUntil(engine, 8);
