@@ -9,10 +9,13 @@ import type { OptimizerSpec } from './spec.js';
 
 export class BatchTensors {
   readonly inputs: Readonly<Record<string, ResidentTensor>>;
+  /** Inputs of the update. */
+  readonly scalars: Readonly<Record<string, ResidentTensor>>;
   readonly outputs: Readonly<Record<string, ResidentTensor>>;
 
-  constructor(session: ResidentSession) {
+  constructor(session: ResidentSession, update: ResidentSession) {
     this.inputs = allocate(session, session.inputs, Object.values(stepInputs));
+    this.scalars = allocate(session, update.inputs, Object.values(stepInputs));
     this.outputs = allocate(session, session.outputs, Object.values(stepOutputs));
   }
 
@@ -28,7 +31,7 @@ export class BatchTensors {
       [stepInputs.biasCorrection1]: Float32Array.of(1 - optimizer.beta1 ** step),
       [stepInputs.biasCorrection2]: Float32Array.of(1 - optimizer.beta2 ** step),
     };
-    for (const [name, tensor] of Object.entries(this.inputs)) {
+    for (const [name, tensor] of Object.entries({ ...this.inputs, ...this.scalars })) {
       const data = contents[name];
       assert(data, `the batch has no ${name}`);
       tensor.write(data);
@@ -44,7 +47,8 @@ export class BatchTensors {
   }
 
   release(): void {
-    for (const tensor of [...Object.values(this.inputs), ...Object.values(this.outputs)]) tensor.release();
+    for (const tensors of [this.inputs, this.scalars, this.outputs])
+      for (const tensor of Object.values(tensors)) tensor.release();
   }
 
   #floats(name: string): Float32Array {

@@ -17,7 +17,7 @@ export interface StateTensor {
   readonly input: string;
   /** The program's output that holds it after. */
   readonly output: string;
-  /** A parameter's gradient is an output as well, and lies where the new parameter will: see program.ts. */
+  /** A parameter's gradient is an output as well, and lies where the new parameter will afterwards: see program.ts. */
   readonly gradient: string | undefined;
 }
 
