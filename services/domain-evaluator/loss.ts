@@ -2,6 +2,11 @@
 import { assert, DdkError } from '#base';
 import type { Window } from '#corpus';
 
+const remedies = {
+  student: 'go on from an earlier checkpoint with a lower learning rate, or from another student',
+  teacher: 'look at it with `ddk generate`, and give another teacher',
+} as const;
+
 /** Log-probabilities in nats of the labels of some windows, [B * T], row by row. */
 export type LabelScorer = (windows: readonly Window[]) => Promise<Float32Array>;
 
@@ -58,7 +63,7 @@ export async function meanLoss(
   if (!Number.isFinite(loss)) {
     throw new DdkError(
       'failed_precondition',
-      `The ${who}'s loss on domain "${domain}" is ${loss}; its weights or its arithmetic are broken.`,
+      `The ${who}'s loss on domain "${domain}" is ${loss}, so its weights or its arithmetic are broken; ${remedies[who]}.`,
       { reason: 'LOSS_NOT_FINITE' },
     );
   }

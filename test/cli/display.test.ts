@@ -26,6 +26,32 @@ test('an estimate starts over when the count goes back', () => {
   assert.equal(estimate.rate(), undefined);
 });
 
+test('an estimate counts nothing that was done before it began', () => {
+  const estimate = new Estimate();
+  // Continued after 900 of 1000 steps; 10 steps a second from there.
+  estimate.add(0, 900);
+  estimate.add(1000, 910);
+  assert.equal(estimate.leftMs(1000), 9_000);
+});
+
+test('a rest is no part of the speed, and the speed before it holds until there is a new one', () => {
+  const estimate = new Estimate();
+  estimate.add(0, 0);
+  estimate.add(1000, 10);
+  estimate.rest();
+  assert.equal(estimate.leftMs(30, 10), 2_000);
+  estimate.add(60_000, 11);
+  assert.equal(estimate.rate(), 10);
+  estimate.add(61_000, 16);
+  assert.equal(estimate.rate(), 5);
+});
+
+test('a thousand samples a second are as good as a few', () => {
+  const estimate = new Estimate(1000);
+  for (let ms = 0; ms <= 4000; ms++) estimate.add(ms, ms / 10);
+  assert.equal(estimate.rate(), 100);
+});
+
 test('a table aligns its columns', () => {
   const text = table(
     [

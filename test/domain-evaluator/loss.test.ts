@@ -33,3 +33,15 @@ test('a loss that is no number and a domain without counted positions have their
   await assert.rejects(meanLoss(windows([1]), infinite, options), { reason: 'LOSS_NOT_FINITE' });
   await assert.rejects(meanLoss(windows([0]), infinite, options), { reason: 'DOMAIN_EMPTY' });
 });
+
+test('a broken loss comes with what to do about it: another rate for a student, another model for a teacher', async () => {
+  const broken: LabelScorer = async () => Float32Array.of(Number.NaN);
+  await assert.rejects(
+    meanLoss(windows([1]), broken, options),
+    /earlier checkpoint with a lower learning rate/,
+  );
+  await assert.rejects(
+    meanLoss(windows([1]), broken, { ...options, who: 'teacher' }),
+    /The teacher's loss on domain "code" is NaN.*give another teacher/,
+  );
+});

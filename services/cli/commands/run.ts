@@ -6,7 +6,7 @@ import { openModel } from '#model';
 import { type Run, RunState } from '#proto/ddk/v1/types';
 import type { Claim } from '../claim.js';
 import type { DataFolder } from '../data-folder.js';
-import { farewell } from '../display/narrate.js';
+import { farewell } from '../display/farewell.js';
 import { describeDryRun } from '../dry-run.js';
 import { type Embedded, serviceLogger, startEmbedded } from '../embedded.js';
 import { finishRun } from '../finish.js';

@@ -1,9 +1,9 @@
 // What the two voices for people share: which of a run's changes are worth a sentence, and the figures of the work in hand.
-import { formatDurationMs } from '#base';
+import { formatCount, formatDurationMs } from '#base';
 import type { RunProgress } from '#proto/ddk/v1/events';
-import { type Run, RunState } from '#proto/ddk/v1/types';
+import type { Run } from '#proto/ddk/v1/types';
 import { gapTable, lastMeasured, runLine } from './describe-run.js';
-import { Estimate } from './estimate.js';
+import { RunEstimate, stepsPlanned } from './run-estimate.js';
 
 /** A bar's worth of progress. */
 export interface Standing {
@@ -11,24 +11,25 @@ export interface Standing {
   readonly done: number;
   readonly total: number;
   readonly unit: string;
-  readonly detail: string;
-  readonly leftMs: number | undefined;
+  /** What is left, in words; empty while nothing can be said. */
+  readonly left: string;
+  /** Further figures, the most telling one first. */
+  readonly details: readonly string[];
 }
 
 /** Follows one run: sentences for its changes, a standing for its progress. */
 export class Narrator {
-  readonly #now: () => number;
+  readonly #estimate: RunEstimate;
   #lastLine = '';
   #tabled = -1;
-  #steps = new Estimate();
-  #phase = '';
 
   constructor(now: () => number) {
-    this.#now = now;
+    this.#estimate = new RunEstimate(now);
   }
 
   /** Sentences that this version of the run adds to what has been said. */
   change(run: Run): string[] {
+    this.#estimate.change(run);
     const said: string[] = [];
     const measured = lastMeasured(run);
     if (measured && measured.index > this.#tabled) {
@@ -41,58 +42,43 @@ export class Narrator {
     return said;
   }
 
-  standing(run: Run, progress: RunProgress): Standing | undefined {
-    const what = progress.progress;
-    if (!what) return undefined;
-    const phase = `${what.$case} ${progress.interval}`;
-    if (what.$case === 'step') {
-      const step = what.value;
-      const total = run.intervals[0]
-        ? run.intervalsPlanned * (run.spec?.training?.intervalSteps ?? 0)
-        : step.step;
-      this.#steps.add(this.#now(), step.step);
-      this.#phase = phase;
-      const kl = step.kl === 0 ? '' : ` kl ${step.kl.toFixed(3)}`;
-      const speed = step.durationMs + step.teacherWaitMs;
-      return {
-        title: 'training',
-        done: step.step,
-        total,
-        unit: 'steps',
-        detail: `loss ${step.loss.toFixed(3)} ce ${step.crossEntropy.toFixed(3)}${kl} · ${Math.round((1000 * Number(step.tokens)) / Math.max(speed, 1))} tokens/s`,
-        leftMs: this.#steps.leftMs(total),
-      };
+  standing(run: Run, { progress }: RunProgress): Standing | undefined {
+    switch (progress?.$case) {
+      case undefined:
+        return undefined;
+      case 'step': {
+        const { step, loss, crossEntropy, kl, tokens, durationMs, teacherWaitMs } = progress.value;
+        const speed = (1000 * Number(tokens)) / Math.max(durationMs + teacherWaitMs, 1);
+        const parts = [`loss ${loss.toFixed(3)}`, `ce ${crossEntropy.toFixed(3)}`];
+        if (kl !== 0) parts.push(`kl ${kl.toFixed(3)}`);
+        return {
+          title: 'training',
+          done: step,
+          total: stepsPlanned(run),
+          unit: 'steps',
+          left: left(this.#estimate.trained(run, step)),
+          details: [parts.join(' '), `${formatCount(Math.round(speed))} tokens/s`],
+        };
+      }
+      case 'evaluation': {
+        const done = Number(progress.value.windowsDone);
+        const total = Number(progress.value.windowsTotal);
+        const { leftMs, runLeftMs } = this.#estimate.measured(run, done, total);
+        return {
+          title: 'measuring',
+          done,
+          total,
+          unit: 'windows',
+          left: left(leftMs),
+          details: runLeftMs === undefined ? [] : [`${left(runLeftMs)} in all`],
+        };
+      }
     }
-    if (this.#phase !== phase) this.#phase = phase;
-    return {
-      title: 'measuring',
-      done: Number(what.value.windowsDone),
-      total: Number(what.value.windowsTotal),
-      unit: 'windows',
-      detail: '',
-      leftMs: undefined,
-    };
   }
 }
 
-/** What to say of a run that is over. */
-export function farewell(run: Run): string {
-  const name = run.spec?.name ?? run.id;
-  switch (run.state) {
-    case RunState.SUCCEEDED:
-      return `${name} succeeded.`;
-    case RunState.PAUSED: {
-      const why = (run.reason?.message ?? 'no reason given').replace(/\.?$/, '.');
-      const next =
-        run.reason?.code === 'REQUESTED'
-          ? `\`ddk resume ${name}\` continues it.`
-          : `\`ddk resume ${name}\` tries again; with other settings, give the spec a new name and \`--from ${name}\`.`;
-      return `${name} is paused: ${why} ${next}`;
-    }
-    default:
-      return `${name}: ${runLine(run)}`;
-  }
+/** `12 s left`; empty where it is unknown. */
+export function left(ms: number | undefined): string {
+  if (ms === undefined) return '';
+  return `${ms < 59_000 ? `${Math.ceil(ms / 1000)} s` : formatDurationMs(ms)} left`;
 }
-
-export const left = (ms: number | undefined): string =>
-  ms === undefined ? '' : `${formatDurationMs(ms)} left`;

@@ -1,6 +1,7 @@
 // Plain lines on standard error, for logs and pipes; the result on standard output.
 import type { Display } from './display.js';
-import { left, Narrator } from './narrate.js';
+import { Estimate } from './estimate.js';
+import { left, Narrator, type Standing } from './narrate.js';
 
 export interface Writers {
   readonly out: (text: string) => void;
@@ -22,24 +23,31 @@ export function plainDisplay({ out, err }: Writers, everyMs = 10_000): Display {
     lastMs = now;
     return true;
   };
+  const tell = ({ title, done, total, unit, left, details }: Standing): void => {
+    if (!due()) return;
+    const parts = [`${title}: ${done} of ${total} ${unit}`, left, ...details];
+    err(`${parts.filter((p) => p !== '').join(' · ')}\n`);
+  };
   return {
     note: (text) => err(`${text}\n`),
     warn: (text) => err(`warning: ${text}\n`),
-    task: (title, unit) => ({
-      update(done, total, detail) {
-        if (due()) err(`${title}: ${done} of ${total} ${unit}${detail ? ` · ${detail}` : ''}\n`);
-      },
-      end: (summary) => err(`${title}: ${summary ?? 'done'}\n`),
-    }),
+    task(title, unit) {
+      const estimate = new Estimate();
+      return {
+        update(done, total, detail) {
+          estimate.add(performance.now(), done);
+          const details = detail === undefined ? [] : [detail];
+          tell({ title, unit, done, total, left: left(estimate.leftMs(total)), details });
+        },
+        end: (summary) => err(`${title}: ${summary ?? 'done'}\n`),
+      };
+    },
     run(run) {
       for (const line of narrator(run.id).change(run)) err(`${line}\n`);
     },
     progress(run, progress) {
       const standing = narrator(run.id).standing(run, progress);
-      if (!standing || !due()) return;
-      const { title, done, total, unit, detail, leftMs } = standing;
-      const parts = [`${title}: ${done} of ${total} ${unit}`, detail, left(leftMs)];
-      err(`${parts.filter((p) => p !== '').join(' · ')}\n`);
+      if (standing) tell(standing);
     },
     result: (text) => out(`${text}\n`),
     close() {},

@@ -1,8 +1,17 @@
-// A live terminal: sentences scroll above one progress bar on standard error; the result goes to standard output.
+// A live terminal: sentences scroll above the progress and the gaps on standard error; the result goes to standard output.
 import cliProgress from 'cli-progress';
 import type { Display } from './display.js';
-import { left, Narrator } from './narrate.js';
+import { Estimate } from './estimate.js';
+import { barLine, gapLine } from './live-lines.js';
+import { left, Narrator, type Standing } from './narrate.js';
 import type { Writers } from './plain.js';
+
+/** What stands below the sentences until the next one, redrawn in place. */
+interface Live {
+  readonly title: string;
+  readonly lines: readonly cliProgress.SingleBar[];
+  end(): void;
+}
 
 export function terminalDisplay({ out, err }: Writers, stream: NodeJS.WriteStream): Display {
   const narrators = new Map<string, Narrator>();
@@ -11,34 +20,17 @@ export function terminalDisplay({ out, err }: Writers, stream: NodeJS.WriteStrea
     narrators.set(id, known);
     return known;
   };
-  let bar: cliProgress.SingleBar | undefined;
-  let barTitle = '';
-
-  const show = (title: string, unit: string, done: number, total: number, detail: string): void => {
-    if (barTitle !== title) clear();
-    if (!bar) {
-      bar = new cliProgress.SingleBar(
-        {
-          stream,
-          format: '{title} {bar} {value}/{total} {unit} · {detail}',
-          barsize: 24,
-          clearOnComplete: true,
-          hideCursor: true,
-          fps: 8,
-          emptyOnZero: true,
-        },
-        cliProgress.Presets.shades_classic,
-      );
-      bar.start(Math.max(total, 1), done, { title, unit, detail });
-      barTitle = title;
-    }
-    bar.setTotal(Math.max(total, 1));
-    bar.update(done, { title, unit, detail });
-  };
+  let live: Live | undefined;
   const clear = (): void => {
-    bar?.stop();
-    bar = undefined;
-    barTitle = '';
+    live?.end();
+    live = undefined;
+  };
+  const columns = (): number => stream.columns ?? 80;
+  const show = (standing: Standing, gaps: string): void => {
+    const texts = [barLine(standing, columns()), ...(gaps === '' ? [] : [gaps])];
+    if (live && (live.title !== standing.title || live.lines.length !== texts.length)) clear();
+    live ??= startLive(standing.title, texts, stream);
+    for (const [index, text] of texts.entries()) live.lines[index]?.update({ text });
   };
   const say = (text: string): void => {
     clear();
@@ -47,13 +39,13 @@ export function terminalDisplay({ out, err }: Writers, stream: NodeJS.WriteStrea
   return {
     note: say,
     warn: (text) => say(`warning: ${text}`),
-    task: (title, unit) => {
-      const startedMs = performance.now();
+    task(title, unit) {
+      const estimate = new Estimate();
       return {
         update(done, total, detail) {
-          const elapsed = performance.now() - startedMs;
-          const remaining = done > 0 && elapsed > 1000 ? (elapsed * (total - done)) / done : undefined;
-          show(title, unit, done, total, [detail ?? '', left(remaining)].filter((p) => p !== '').join(' · '));
+          estimate.add(performance.now(), done);
+          const details = detail === undefined ? [] : [detail];
+          show({ title, unit, done, total, left: left(estimate.leftMs(total)), details }, '');
         },
         end: (summary) => say(`${title}: ${summary ?? 'done'}`),
       };
@@ -63,9 +55,7 @@ export function terminalDisplay({ out, err }: Writers, stream: NodeJS.WriteStrea
     },
     progress(run, progress) {
       const standing = narrator(run.id).standing(run, progress);
-      if (!standing) return;
-      const detail = [standing.detail, left(standing.leftMs)].filter((p) => p !== '').join(' · ');
-      show(standing.title, standing.unit, standing.done, standing.total, detail);
+      if (standing) show(standing, gapLine(run, columns()));
     },
     result(text) {
       clear();
@@ -73,4 +63,15 @@ export function terminalDisplay({ out, err }: Writers, stream: NodeJS.WriteStrea
     },
     close: clear,
   };
+}
+
+function startLive(title: string, texts: readonly string[], stream: NodeJS.WriteStream): Live {
+  const bars = new cliProgress.MultiBar({
+    stream,
+    format: (_options, _params, payload: { readonly text: string }) => payload.text,
+    clearOnComplete: true,
+    hideCursor: true,
+    fps: 8,
+  });
+  return { title, lines: texts.map((text) => bars.create(1, 0, { text })), end: () => bars.stop() };
 }

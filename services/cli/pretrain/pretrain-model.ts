@@ -118,7 +118,9 @@ class Pretraining {
       totalSteps: steps,
     };
     let committedMs = performance.now();
-    let loss = Number.NaN;
+    let loss: number | undefined;
+    // What an earlier process did is where this one begins, not its speed.
+    task.update(engine.stepsDone, steps);
     while (engine.stepsDone < steps) {
       const step = engine.stepsDone + 1;
       const plan = planStep({ seed, step, rows: settings.batch, weights, windows, cursors: this.#cursors });
@@ -137,7 +139,8 @@ class Pretraining {
     }
     await this.#commit();
     const size = formatCount(parameterCount(config));
-    task.end(`${size} parameters, ${steps} steps, last loss ${loss.toFixed(3)}`);
+    const ending = loss === undefined ? '' : `, last loss ${loss.toFixed(3)}`;
+    task.end(`${size} parameters, ${steps} steps${ending}`);
   }
 
   async #start(): Promise<void> {
