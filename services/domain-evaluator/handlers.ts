@@ -1,5 +1,5 @@
 // The RPC of DomainEvaluatorService.
-import { DdkError, type TakeTurn, type Violation } from '#base';
+import { invalidArgument, requireNone, type TakeTurn, type Violation } from '#base';
 import type {
   DomainEvaluatorServiceService,
   EvaluateGapsRequest,
@@ -37,11 +37,11 @@ function readRequest(
 ): Measure {
   switch (subject?.$case) {
     case undefined:
-      throw invalid([{ field: 'subject', description: 'is not set; give work or checkpoint' }]);
+      throw invalidArgument([{ field: 'subject', description: 'is not set; give work or checkpoint' }]);
     case 'work': {
       const work = subject.value;
       if (work.runId === '')
-        throw invalid([{ field: 'work.run_id', description: 'is empty; give the id of a run' }]);
+        throw invalidArgument([{ field: 'work.run_id', description: 'is empty; give the id of a run' }]);
       return async (tell) => {
         // Where it was complete already the gaps are told here, from the record.
         let told = false;
@@ -71,7 +71,7 @@ function readRequest(
           description: 'is empty; DescribeModel tells it',
         });
       }
-      if (violations.length > 0) throw invalid(violations);
+      requireNone(violations);
       const signal = AbortSignal.any([context.signal, parts.stopping]);
       return async (tell) => {
         await measureGaps(subject.value, parts, signal, tell);
@@ -84,9 +84,4 @@ function digestViolations(field: string, digest: string): Violation[] {
   if (/^sha256:[0-9a-f]{64}$/.test(digest)) return [];
   const description = `is ${JSON.stringify(digest)}; must be sha256: and 64 hexadecimal digits`;
   return [{ field: `checkpoint.${field}`, description }];
-}
-
-function invalid(violations: readonly Violation[]): DdkError {
-  const list = violations.map(({ field, description }) => `${field} ${description}`).join('; ');
-  return new DdkError('invalid_argument', `The request is wrong: ${list}.`, { violations });
 }

@@ -1,5 +1,5 @@
 // What a run's spec names must be there and fit together: corpus, student, teacher and the checkpoint it starts from.
-import { DdkError, type Violation } from '#base';
+import { DdkError, requireNone, type Violation } from '#base';
 import { type CorpusManifest, openCorpus } from '#corpus';
 import { validatePolicy } from '#mixture';
 import type { DescribeModelResponse } from '#proto/ddk/v1/teacher_scoring';
@@ -97,9 +97,7 @@ function requireFittingSpec(
   if (kind?.$case === 'topK' && kind.value.k >= student.vocabSize) {
     note('targets.top_k.k', `must be below the vocabulary size ${student.vocabSize}, but is ${kind.value.k}`);
   }
-  if (violations.length === 0) return;
-  const sentence = violations.map(({ field, description }) => `${field} ${description}`).join('; ');
-  throw new DdkError('invalid_argument', `The run cannot be made: ${sentence}.`, { violations });
+  requireNone(violations, 'The run cannot be made');
 }
 
 function requireOneTokenizer(

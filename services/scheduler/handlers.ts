@@ -1,5 +1,5 @@
 // The RPCs of the scheduler: what came in is checked, then handed to the core.
-import { type Clock, DdkError, type Violation } from '#base';
+import { type Clock, invalidArgument } from '#base';
 import type { Bus } from '#bus';
 import type { SchedulerServiceService } from '#proto/ddk/v1/scheduler';
 import type { DescribeModelResponse } from '#proto/ddk/v1/teacher_scoring';
@@ -41,10 +41,8 @@ export function schedulerHandlers(
   return {
     async createRun({ requestId, spec }, { signal }) {
       if (requestId.length < 1 || requestId.length > longestRequestId) {
-        throw invalid(
-          'request_id',
-          `must have 1 to ${longestRequestId} characters, but has ${requestId.length}`,
-        );
+        const description = `must have 1 to ${longestRequestId} characters, but has ${requestId.length}`;
+        throw invalidArgument([{ field: 'request_id', description }]);
       }
       validateSpec(spec);
       const before = await runOfRequest(store.records, runs, { requestId, spec });
@@ -74,10 +72,8 @@ export function schedulerHandlers(
 
     resumeRun({ run, extendByIntervals }) {
       if (extendByIntervals > mostIntervalsAtOnce) {
-        throw invalid(
-          'extend_by_intervals',
-          `must be at most ${mostIntervalsAtOnce}, but is ${extendByIntervals}`,
-        );
+        const description = `must be at most ${mostIntervalsAtOnce}, but is ${extendByIntervals}`;
+        throw invalidArgument([{ field: 'extend_by_intervals', description }]);
       }
       return ask(run, (atMs) =>
         extendByIntervals === 0
@@ -97,9 +93,4 @@ export function schedulerHandlers(
       return previewMixture(request);
     },
   };
-}
-
-function invalid(field: string, description: string): DdkError {
-  const violations: Violation[] = [{ field, description }];
-  return new DdkError('invalid_argument', `${field} ${description}.`, { violations });
 }

@@ -1,5 +1,5 @@
 // The mixture of a run's spec as the policy that #mixture plans by.
-import { DdkError } from '#base';
+import { invalidArgument } from '#base';
 import type { MixturePolicy } from '#mixture';
 import { type MixtureSpec, MixturePolicy as PolicyName } from '#proto/ddk/v1/types';
 
@@ -20,9 +20,7 @@ export function mixturePolicy(spec: MixtureSpec | undefined): MixturePolicy {
       return { kind: 'fixed', weights: spec.weights };
     default: {
       const description = `must be DDK, UNIFORM, NATURAL or FIXED, but is ${spec?.policy ?? 'missing'}`;
-      throw new DdkError('invalid_argument', `mixture.policy ${description}`, {
-        violations: [{ field: 'mixture.policy', description }],
-      });
+      throw invalidArgument([{ field: 'mixture.policy', description }]);
     }
   }
 }

@@ -1,5 +1,5 @@
 // Pages of a list of runs: a token names the last run seen, so that runs made meanwhile shift nothing.
-import { DdkError } from '#base';
+import { type DdkError, invalidArgument } from '#base';
 import type { StoredRun } from './run-store.js';
 
 const defaultPageSize = 50;
@@ -33,7 +33,5 @@ function isAfter(pageToken: string): (run: StoredRun) => boolean {
 }
 
 function refuse(field: string, description: string): DdkError {
-  return new DdkError('invalid_argument', `${field} ${description}.`, {
-    violations: [{ field, description }],
-  });
+  return invalidArgument([{ field, description }]);
 }

@@ -1,5 +1,5 @@
 // What a policy would make of measurements, without a run.
-import { DdkError } from '#base';
+import { invalidArgument } from '#base';
 import { type DomainMeasurement, type MixtureState, planMixture } from '#mixture';
 import type { PreviewMixtureRequest, PreviewMixtureResponse } from '#proto/ddk/v1/scheduler';
 import { mixturePolicy } from './mixture-spec.js';
@@ -26,9 +26,7 @@ function measurementsOf({ gaps, trainTokens, previousFactors }: PreviewMixtureRe
   ] as const) {
     if (length === gaps.length || (field === 'previous_factors' && length === 0)) continue;
     const description = `must have one entry per gap: ${gaps.length}, but has ${length}`;
-    throw new DdkError('invalid_argument', `${field} ${description}.`, {
-      violations: [{ field, description }],
-    });
+    throw invalidArgument([{ field, description }]);
   }
   return gaps.map(({ domain, studentLoss, teacherLoss }, i) => ({
     ...(domain === '' ? {} : { name: domain }),

@@ -1,5 +1,5 @@
 // What can be said of a run's spec by itself: every problem at once, named by its field.
-import { DdkError, type Violation } from '#base';
+import { requireNone, type Violation } from '#base';
 import {
   Divergence,
   MixturePolicy,
@@ -27,9 +27,7 @@ export function validateSpec(spec: RunSpec | undefined): asserts spec is RunSpec
   const note: Note = (field, description) => violations.push({ field: `spec.${field}`, description });
   if (spec === undefined) violations.push({ field: 'spec', description: 'is missing' });
   else noteProblems(spec, note);
-  if (violations.length === 0) return;
-  const sentence = violations.map(({ field, description }) => `${field} ${description}`).join('; ');
-  throw new DdkError('invalid_argument', `The run cannot be made: ${sentence}.`, { violations });
+  requireNone(violations, 'The run cannot be made');
 }
 
 function noteProblems(spec: RunSpec, note: Note): void {

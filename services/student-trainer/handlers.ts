@@ -1,5 +1,5 @@
 // The trainer's RPCs, one function each.
-import { DdkError, type TakeTurn } from '#base';
+import { DdkError, invalidArgument, type TakeTurn } from '#base';
 import type { StudentTrainerServiceService } from '#proto/ddk/v1/student_trainer';
 import { Provider } from '#proto/ddk/v1/types';
 import { type Implementation, streamOf } from '#rpc';
@@ -65,7 +65,5 @@ export function trainerHandlers({
 
 function required(runId: string): void {
   if (runId === '')
-    throw new DdkError('invalid_argument', 'run_id is empty; give the id of a run.', {
-      violations: [{ field: 'run_id', description: 'must not be empty' }],
-    });
+    throw invalidArgument([{ field: 'run_id', description: 'is empty; give the id of a run' }]);
 }

@@ -1,5 +1,5 @@
 // What callers may ask: the options of a stream and its batches of windows, checked.
-import { DdkError, type Violation } from '#base';
+import { DdkError, invalidArgument, type Violation } from '#base';
 import type { ScoreOptions, WindowBatch } from '#proto/ddk/v1/teacher_scoring';
 import { bytesPerPosition, type TargetEncoding } from '#targets';
 
@@ -48,8 +48,7 @@ export function readOptions(options: ScoreOptions, limits: ScoringLimits): Scori
   }
   const output = readOutput(options, limits, violations);
   if (violations.length > 0 || output === undefined) {
-    const list = violations.map(({ field, description }) => `${field} ${description}`).join('; ');
-    throw new DdkError('invalid_argument', `The options of the stream are wrong: ${list}.`, { violations });
+    throw invalidArgument(violations, 'The options of the stream are wrong');
   }
   return { output, length };
 }
@@ -142,7 +141,5 @@ export function readWindows(batch: WindowBatch, request: ScoringRequest, limits:
 }
 
 function invalid(field: string, description: string): DdkError {
-  return new DdkError('invalid_argument', `${field} ${description}.`, {
-    violations: [{ field, description }],
-  });
+  return invalidArgument([{ field, description }]);
 }

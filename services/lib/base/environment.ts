@@ -1,6 +1,7 @@
 // Reading configuration from environment variables: every problem is reported, in one error.
 
-import { DdkError, type Violation } from './errors.js';
+import type { Violation } from './errors.js';
+import { requireNone } from './violations.js';
 
 /**
  * Typed reading of variables. A getter that finds a problem notes it and returns a stand-in of the right type; `done()`
@@ -77,10 +78,6 @@ export class Environment {
 
   /** Throws `invalid_argument` with every problem noted so far; call it after the last getter. */
   done(): void {
-    if (this.#problems.length === 0) return;
-    const list = this.#problems.map(({ field, description }) => `${field} ${description}`).join('; ');
-    throw new DdkError('invalid_argument', `The environment is not usable: ${list}.`, {
-      violations: this.#problems,
-    });
+    requireNone(this.#problems, 'The environment is not usable');
   }
 }

@@ -29,3 +29,4 @@ export { createLogger, type Logger, type LoggerOptions, setLogContext, silentLog
 export { keyedPermutation } from './permutation.js';
 export { keyedNormals, keyedUint32, keyedUniform } from './random.js';
 export { createTurns, type TakeTurn } from './turns.js';
+export { invalidArgument, requireNone } from './violations.js';

@@ -1,7 +1,6 @@
 // What a corpus is built from, checked before anything is read.
 
-import type { Violation } from '#base';
-import { DdkError } from '#base';
+import { requireNone, type Violation } from '#base';
 import type { ArtifactStore } from '#store';
 import type { DomainSource } from './sources.js';
 
@@ -68,7 +67,5 @@ export function checkOptions(options: CorpusContentOptions & { readonly workers?
     if (paths.length === 0) refuse(`domains[${i}].paths`, 'must name at least one file, folder or pattern');
     names.add(name);
   }
-  if (violations.length === 0) return;
-  const all = violations.map(({ field, description }) => `${field} ${description}`).join('; ');
-  throw new DdkError('invalid_argument', `The corpus cannot be built: ${all}.`, { violations });
+  requireNone(violations, 'The corpus cannot be built');
 }

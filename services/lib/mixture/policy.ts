@@ -1,5 +1,5 @@
 // The ways of deciding how much of each domain the next interval draws, and what makes one of them a mistake.
-import { DdkError, type Violation } from '#base';
+import { requireNone, type Violation } from '#base';
 
 /**
  * - `ddk`: Eq. 1 and 2. `alpha` in [0, 1] sets both how fast the mixture follows the gaps and how sharp it ends up:
@@ -18,10 +18,7 @@ export type MixturePolicy =
 
 /** Refuses a policy that cannot work for this number of domains: invalid_argument, with every violation at once. */
 export function validatePolicy(policy: MixturePolicy, domains: number): void {
-  const violations = violationsOf(policy, domains);
-  if (violations.length === 0) return;
-  const message = violations.map((v) => `${v.field} ${v.description}`).join('; ');
-  throw new DdkError('invalid_argument', message, { violations });
+  requireNone(violationsOf(policy, domains));
 }
 
 function violationsOf(policy: MixturePolicy, domains: number): Violation[] {

@@ -1,5 +1,5 @@
 // What one training step is made of: everything the step program is compiled from.
-import { DdkError, type Violation } from '#base';
+import { requireNone, type Violation } from '#base';
 import type { DecoderConfig, Objective } from '#nn';
 
 /** The form in which the teacher's distribution reaches the step. */
@@ -63,10 +63,7 @@ export function checkSpec(spec: StepSpec): void {
   for (const field of ['weightDecay', 'clipNorm'] as const) {
     require(optimizer[field] >= 0, `optimizer.${field}`, `must not be negative, is ${optimizer[field]}`);
   }
-  if (violations.length > 0) {
-    const list = violations.map(({ field, description }) => `${field} ${description}`).join('; ');
-    throw new DdkError('invalid_argument', `the training step cannot be built: ${list}`, { violations });
-  }
+  requireNone(violations, 'The training step cannot be built');
 }
 
 function isCount(value: number): boolean {

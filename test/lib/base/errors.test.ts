@@ -3,7 +3,16 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test from 'node:test';
-import { canonicalJson, DdkError, assert as invariant, Sha256, sha256Hex, unreachable } from '#base';
+import {
+  canonicalJson,
+  DdkError,
+  invalidArgument,
+  assert as invariant,
+  requireNone,
+  Sha256,
+  sha256Hex,
+  unreachable,
+} from '#base';
 
 test('an error carries its code, its violations and its cause', () => {
   const cause = new Error('below');
@@ -60,4 +69,17 @@ test('equal values have equal canonical JSON', () => {
   assert.throws(() => canonicalJson(Number.NaN), /internal: NaN has no JSON form/);
   assert.throws(() => canonicalJson({ at: new Date(0) }), /internal/);
   assert.throws(() => canonicalJson([1n]), /internal/);
+});
+
+test('violations become one sentence with all of them, and none become nothing', () => {
+  const violations = [
+    { field: 'a', description: 'is missing' },
+    { field: 'b', description: 'is 3, must be 4' },
+  ];
+  const error = invalidArgument(violations, 'It cannot be');
+  assert.equal(error.message, 'It cannot be: a is missing; b is 3, must be 4.');
+  assert.equal(error.code, 'invalid_argument');
+  assert.deepEqual(error.violations, violations);
+  assert.throws(() => requireNone(violations), { message: 'a is missing; b is 3, must be 4.' });
+  requireNone([]);
 });
