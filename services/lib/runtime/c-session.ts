@@ -107,10 +107,8 @@ export class CSession implements ResidentSession {
   bind(
     inputs: Readonly<Record<string, ResidentTensor>>,
     outputs: Readonly<Record<string, ResidentTensor>>,
-    { outputsMayShare = false }: { readonly outputsMayShare?: boolean } = {},
   ): Binding {
-    const tensors = { inputs, outputs, outputsMayShare };
-    const binding = bindValues(this, tensors, (released) => this.#bindings.delete(released));
+    const binding = bindValues(this, inputs, outputs, (released) => this.#bindings.delete(released));
     this.#bindings.add(binding);
     return binding;
   }

@@ -12,17 +12,17 @@ type Tensors = Readonly<Record<string, ResidentTensor>>;
 /** Binds every input and the given outputs. Throws `invalid_argument` where one does not fit or shares memory. */
 export function bindValues(
   session: CSession,
-  given: { readonly inputs: Tensors; readonly outputs: Tensors; readonly outputsMayShare: boolean },
+  inputs: Tensors,
+  outputs: Tensors,
   onReleased: (binding: Binding) => void,
 ): Binding {
-  const { inputs, outputs, outputsMayShare } = given;
   const { address } = session;
   const missing = session.inputs.find((input) => !(input.name in inputs));
   if (missing) throw new DdkError('invalid_argument', `input ${missing.name} is not bound`);
   wantedOutputs(session.outputs, Object.keys(outputs));
   const read = resolve('input', session.inputs, inputs);
   const written = resolve('output', session.outputs, outputs);
-  refuseSharing(read, written, outputsMayShare);
+  refuseSharing(read, written);
   const handle = new Handle(callForPointer('CreateIoBinding', address), 'ReleaseIoBinding');
   try {
     for (const [name, tensor] of read) call('BindInput', handle.address, name, tensor.address);
@@ -49,11 +49,7 @@ function resolve(
   return resolved;
 }
 
-function refuseSharing(
-  read: Map<string, NativeTensor>,
-  written: Map<string, NativeTensor>,
-  outputsMayShare: boolean,
-): void {
+function refuseSharing(read: Map<string, NativeTensor>, written: Map<string, NativeTensor>): void {
   const owners = new Map<object, string>();
   for (const [name, tensor] of read) owners.set(tensor.memory, `input ${name}`);
   for (const [name, tensor] of written) {
@@ -61,10 +57,10 @@ function refuseSharing(
     if (owner) {
       throw new DdkError(
         'invalid_argument',
-        `output ${name} shares memory with ${owner}; ONNX Runtime orders no read before a write`,
+        `output ${name} shares memory with ${owner}; ONNX Runtime orders neither reads nor writes before it`,
       );
     }
-    if (!outputsMayShare) owners.set(tensor.memory, `output ${name}`);
+    owners.set(tensor.memory, `output ${name}`);
   }
 }
 

@@ -86,14 +86,12 @@ export interface Binding {
 export interface ResidentSession extends Session {
   allocate(dtype: DType, shape: readonly number[]): ResidentTensor;
   /**
-   * Binds every input and the wanted outputs. An output must not share memory with an input: ONNX Runtime
-   * orders no read before a write. Outputs may share memory among themselves only with `outputsMayShare`: the caller
-   * then vouches that in the graph itself the later one depends on every reader of the earlier one.
+   * Binds every input and the wanted outputs. An output must not share memory with an input or another output: ONNX
+   * Runtime orders no read before a write, and no write before another.
    */
   bind(
     inputs: Readonly<Record<string, ResidentTensor>>,
     outputs: Readonly<Record<string, ResidentTensor>>,
-    options?: { readonly outputsMayShare?: boolean },
   ): Binding;
 }
 
