@@ -2,45 +2,22 @@
 import { DdkError } from '#base';
 import type { ParameterLookup } from '#nn';
 import { type DType, dtypeBytes, type GraphBuilder, type Value } from '#onnx';
+import { type WeightDtype, weightDtype } from '#safetensors';
 import { locationOf, type WeightPlace, type Weights } from './weights.js';
 
-function dtypeOf(place: WeightPlace): DType {
-  switch (place.dtype) {
-    case 'F32':
-      return 'float32';
-    case 'F16':
-      return 'float16';
-    case 'BF16':
-      return 'bfloat16';
-    case 'BOOL':
-    case 'U8':
-    case 'I8':
-    case 'F8_E4M3':
-    case 'F8_E5M2':
-    case 'I16':
-    case 'U16':
-    case 'I32':
-    case 'U32':
-    case 'I64':
-    case 'U64':
-    case 'F64':
-      throw new DdkError(
-        'failed_precondition',
-        `Tensor "${place.name}" holds ${place.dtype}; only F32, F16 and BF16 can be used.`,
-      );
-  }
-}
+const dtypes: Readonly<Record<WeightDtype, DType>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
 /**
  * Parameters whose bytes stay in the safetensors file: nothing is copied, and several sessions share the pages. Halves
  * are cast to float32 in the graph, which the runtime does once when it loads.
  *
- * @throws DdkError failed_precondition for a tensor that does not lie at a multiple of its element size
+ * @throws DdkError failed_precondition for a tensor that does not lie at a multiple of its element size, invalid_argument for
+ *   one that cannot be used as float32
  */
 export function externalParameters(b: GraphBuilder, weights: Weights): ParameterLookup {
   return once((name) => {
     const place = placeOf(weights, name);
-    const dtype = dtypeOf(place);
+    const dtype = dtypes[weightDtype(place)];
     if (place.offset % dtypeBytes(dtype) !== 0) {
       throw new DdkError(
         'failed_precondition',

@@ -1,4 +1,5 @@
-// The element types a safetensors file may name, and their sizes.
+// The element types a safetensors file may name, their sizes, and which of them weights may have.
+import { DdkError } from '#base';
 
 /** Bytes an element, by the format's name of the type. Types smaller than a byte are not supported. */
 const bytesByDtype = {
@@ -30,4 +31,19 @@ export function isSafetensorsDtype(name: string): name is SafetensorsDtype {
 /** Bytes of one element. */
 export function dtypeByteLength(dtype: SafetensorsDtype): number {
   return bytesByDtype[dtype];
+}
+
+const weightDtypes = ['F32', 'F16', 'BF16'] as const;
+
+/** Types whose values are all float32 values. */
+export type WeightDtype = (typeof weightDtypes)[number];
+
+/** The element type of a tensor that is to be used as float32. Throws `invalid_argument` for one that cannot be. */
+export function weightDtype({ name, dtype }: { name: string; dtype: SafetensorsDtype }): WeightDtype {
+  const found = weightDtypes.find((known) => known === dtype);
+  if (found !== undefined) return found;
+  throw new DdkError(
+    'invalid_argument',
+    `Tensor ${JSON.stringify(name)} has element type ${dtype}; convert it to F32, F16 or BF16.`,
+  );
 }

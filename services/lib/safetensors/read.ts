@@ -2,6 +2,7 @@
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { assert, DdkError, floatsFromBfloat16s, floatsFromHalves } from '#base';
+import { weightDtype } from './dtype.js';
 import {
   lengthFieldBytes,
   maxHeaderBytes,
@@ -56,29 +57,13 @@ export function toFloat32(
   bytes: Uint8Array<ArrayBuffer>,
   entry: Pick<TensorEntry, 'name' | 'dtype'>,
 ): Float32Array {
-  switch (entry.dtype) {
+  switch (weightDtype(entry)) {
     case 'F32':
       return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
     case 'F16':
       return floatsFromHalves(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));
     case 'BF16':
       return floatsFromBfloat16s(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2));
-    case 'BOOL':
-    case 'U8':
-    case 'I8':
-    case 'F8_E4M3':
-    case 'F8_E5M2':
-    case 'I16':
-    case 'U16':
-    case 'I32':
-    case 'U32':
-    case 'I64':
-    case 'U64':
-    case 'F64':
-      throw new DdkError(
-        'invalid_argument',
-        `Tensor ${JSON.stringify(entry.name)} has element type ${entry.dtype}; convert it to F32, F16 or BF16.`,
-      );
   }
 }
 
