@@ -48,15 +48,11 @@ const engine = await TrainEngine.open({
 await engine.load(freshWeights(shape.config));
 const rows = randomRows(shape, k);
 for (let i = 0; i < Number(values.steps); i++) await engine.step(rows, 1e-3);
-const paths = await engine.endProfiling();
+const path = await engine.endProfiling();
 await engine.close();
 await runtime.close();
-const events: TraceEvent[] = [];
-for (const path of paths) {
-  const traced = JSON.parse(await readFile(path, 'utf8')) as TraceEvent[];
-  // Nodes of both graphs may have one name.
-  events.push(...traced.map((event) => ({ ...event, name: `${path} ${event.name}` })));
-}
+if (path === undefined) throw new Error('the session kept no profile');
+const events = JSON.parse(await readFile(path, 'utf8')) as TraceEvent[];
 if (values.keep === undefined) await rm(folder, { recursive: true });
 
 const nodes = new Map<string, { readonly event: TraceEvent; readonly durations: number[] }>();

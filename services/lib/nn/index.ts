@@ -1,11 +1,5 @@
 // Emitters of graph: the built-in decoder, losses, AdamW and clipping; and the learning-rate schedule. Floor 2.
-export {
-  type AdamWHyper,
-  type AdamWMoments,
-  type AdamWScalars,
-  emitMoments,
-  emitParameter,
-} from './adamw.js';
+export { type AdamWHyper, type AdamWScalars, type AdamWState, emitAdamW } from './adamw.js';
 export { emitClipScale, emitGlobalNorm } from './clip.js';
 export { type DecoderConfig, type DecoderFamily, decoderConfigJson, parseDecoderConfig } from './config.js';
 export { type DecoderOutputs, emitDecoder, emitDecoderDynamic } from './decoder.js';

@@ -9,13 +9,10 @@ import type { OptimizerSpec } from './spec.js';
 
 export class BatchTensors {
   readonly inputs: Readonly<Record<string, ResidentTensor>>;
-  /** Inputs of the update. */
-  readonly scalars: Readonly<Record<string, ResidentTensor>>;
   readonly outputs: Readonly<Record<string, ResidentTensor>>;
 
-  constructor(session: ResidentSession, update: ResidentSession) {
+  constructor(session: ResidentSession) {
     this.inputs = allocate(session, session.inputs, Object.values(stepInputs));
-    this.scalars = allocate(session, update.inputs, Object.values(stepInputs));
     this.outputs = allocate(session, session.outputs, Object.values(stepOutputs));
   }
 
@@ -31,7 +28,7 @@ export class BatchTensors {
       [stepInputs.biasCorrection1]: Float32Array.of(1 - optimizer.beta1 ** step),
       [stepInputs.biasCorrection2]: Float32Array.of(1 - optimizer.beta2 ** step),
     };
-    for (const [name, tensor] of Object.entries({ ...this.inputs, ...this.scalars })) {
+    for (const [name, tensor] of Object.entries(this.inputs)) {
       const data = contents[name];
       assert(data, `the batch has no ${name}`);
       tensor.write(data);
@@ -47,8 +44,7 @@ export class BatchTensors {
   }
 
   release(): void {
-    for (const tensors of [this.inputs, this.scalars, this.outputs])
-      for (const tensor of Object.values(tensors)) tensor.release();
+    for (const tensor of [...Object.values(this.inputs), ...Object.values(this.outputs)]) tensor.release();
   }
 
   #floats(name: string): Float32Array {

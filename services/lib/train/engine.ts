@@ -35,20 +35,13 @@ export interface StateSource {
 
 interface Direction {
   readonly source: StateSet;
-  /** To be run one after the other: gradients, moments and metrics, then the parameters. */
-  readonly bindings: readonly [Binding, Binding];
-}
-
-/** The sessions of the step's two graphs. */
-interface Sessions {
-  readonly step: ResidentSession;
-  readonly update: ResidentSession;
+  readonly binding: Binding;
 }
 
 export class TrainEngine {
   readonly program: StepProgram;
   readonly environment: TrainEnvironment;
-  readonly #sessions: Sessions;
+  readonly #session: ResidentSession;
   readonly #batch: BatchTensors;
   readonly #sets: readonly StateSet[];
   /** The direction of the next step comes first. */
@@ -67,34 +60,32 @@ export class TrainEngine {
   }): Promise<TrainEngine> {
     const { runtime, spec, execution } = options;
     const program = compileStep(spec);
-    const sessions = await openSessions(runtime, program, execution);
+    const session = await runtime.createSession(program.bytes, {
+      // Its block would hold a second copy of the gradients.
+      memoryPattern: false,
+      ...execution,
+    });
     try {
-      return new TrainEngine(program, sessions, trainEnvironment(spec, execution, runtime.version));
+      if (isResident(session))
+        return new TrainEngine(program, session, trainEnvironment(spec, execution, runtime.version));
+      throw new DdkError('failed_precondition', `training needs the c-api runtime, not the ${runtime.kind}`);
     } catch (error) {
-      await closeSessions(sessions);
+      await session.close();
       throw error;
     }
   }
 
-  constructor(program: StepProgram, sessions: Sessions, environment: TrainEnvironment) {
+  constructor(program: StepProgram, session: ResidentSession, environment: TrainEnvironment) {
     this.program = program;
     this.environment = environment;
-    this.#sessions = sessions;
-    const { step, update } = sessions;
-    this.#batch = new BatchTensors(step, update);
-    const [a, b] = [new StateSet(step, program.state), new StateSet(step, program.state)];
+    this.#session = session;
+    this.#batch = new BatchTensors(session);
+    const [a, b] = [new StateSet(session, program.state), new StateSet(session, program.state)];
     this.#sets = [a, b];
     const direction = (source: StateSet, target: StateSet): Direction => {
-      const moments = target.by('output', 'm', 'v');
-      const inputs = { ...this.#batch.inputs, ...source.by('input', 'parameter', 'm', 'v') };
-      const outputs = { ...this.#batch.outputs, ...target.by('gradient', 'parameter'), ...moments };
-      const first = step.bind(inputs, outputs);
-      const parameters = source.by('input', 'parameter');
-      const second = update.bind(
-        { ...this.#batch.scalars, ...parameters, ...moments },
-        target.by('output', 'parameter'),
-      );
-      return { source, bindings: [first, second] };
+      const inputs = { ...this.#batch.inputs, ...source.by('input') };
+      const outputs = { ...this.#batch.outputs, ...target.by('output') };
+      return { source, binding: session.bind(inputs, outputs) };
     };
     this.#directions = [direction(a, b), direction(b, a)];
   }
@@ -141,15 +132,13 @@ export class TrainEngine {
       const step = this.#step + 1;
       this.#batch.write(batch, spec.optimizer, step, learningRate);
       const [now, next] = this.#directions;
-      const [gradients, parameters] = now.bindings;
-      const running = gradients.run(options);
+      const running = now.binding.run(options);
       failpoint('train.mid_step');
       await running;
       const readings = this.#batch.read();
       const losses = lossMetrics(spec, batch, readings);
       const { gradientNorm } = readings;
       requireFinite(step, losses.loss, gradientNorm);
-      await parameters.run(options);
       this.#directions = [next, now];
       this.#step = step;
       return {
@@ -189,20 +178,18 @@ export class TrainEngine {
     return this.snapshot(({ tensors, peek }) => digestOfWeights({ tensors, read: peek }));
   }
 
-  /** Traces of every operator, one of each graph, where the engine was opened with `profilePrefix`. */
-  async endProfiling(): Promise<readonly string[]> {
-    const { step, update } = this.#sessions;
-    const traces = await Promise.all([step.endProfiling?.(), update.endProfiling?.()]);
-    return traces.filter((trace) => trace !== undefined);
+  /** The trace of every operator, where the engine was opened with `profilePrefix`. */
+  async endProfiling(): Promise<string | undefined> {
+    return this.#session.endProfiling?.();
   }
 
   /** Waits for what runs, then releases session and state. */
   close(): Promise<void> {
     this.#closing ??= this.#last.then(async () => {
-      for (const { bindings } of this.#directions) for (const binding of bindings) binding.release();
+      for (const { binding } of this.#directions) binding.release();
       this.#batch.release();
       for (const set of this.#sets) set.release();
-      await closeSessions(this.#sessions);
+      await this.#session.close();
     });
     return this.#closing;
   }
@@ -219,37 +206,6 @@ export class TrainEngine {
     this.#last = result.catch(() => undefined);
     return result;
   }
-}
-
-async function openSessions(
-  runtime: Runtime,
-  program: StepProgram,
-  { profilePrefix, ...execution }: Execution,
-): Promise<Sessions> {
-  const open = async (bytes: Uint8Array, suffix: string): Promise<ResidentSession> => {
-    const session = await runtime.createSession(bytes, {
-      // Its block would come on top of what the first run took.
-      memoryPattern: false,
-      ...execution,
-      ...(profilePrefix === undefined ? {} : { profilePrefix: `${profilePrefix}${suffix}` }),
-    });
-    if (isResident(session)) return session;
-    await session.close();
-    throw new DdkError('failed_precondition', `training needs the c-api runtime, not the ${runtime.kind}`);
-  };
-  const step = await open(program.bytes, '');
-  try {
-    return { step, update: await open(program.update.bytes, '-update') };
-  } catch (error) {
-    await step.close();
-    throw error;
-  }
-}
-
-/** State and batch belong to the session of the step, so it is closed last. */
-async function closeSessions({ step, update }: Sessions): Promise<void> {
-  await update.close();
-  await step.close();
 }
 
 /** The state as it is between two steps. */

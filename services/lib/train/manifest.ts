@@ -17,8 +17,6 @@ export interface StateTensor {
   readonly input: string;
   /** The program's output that holds it after. */
   readonly output: string;
-  /** A parameter's gradient is an output as well, and lies where the new parameter will afterwards: see program.ts. */
-  readonly gradient: string | undefined;
 }
 
 /** Parameters first, in the order of the forward pass, then first and second moments in the same order. */
@@ -33,7 +31,6 @@ export function stateTensors(config: DecoderConfig): readonly StateTensor[] {
         decay,
         input: `${role}.${name}`,
         output: `next.${role}.${name}`,
-        gradient: role === 'parameter' ? `gradient.${name}` : undefined,
       };
     }),
   );

@@ -12,14 +12,9 @@ export class StateSet {
     this.#tensors = new Map(manifest.map((tensor) => [tensor, session.allocate(tensor.dtype, tensor.shape)]));
   }
 
-  /** The tensors of some roles by the program's input or output names; a gradient has the tensor of its parameter. */
-  by(side: 'input' | 'output' | 'gradient', ...roles: readonly StateRole[]): Record<string, ResidentTensor> {
-    const named: Record<string, ResidentTensor> = {};
-    for (const [tensor, value] of this.#tensors) {
-      const name = tensor[side];
-      if (name !== undefined && roles.includes(tensor.role)) named[name] = value;
-    }
-    return named;
+  /** The tensors by the program's input or output names. */
+  by(side: 'input' | 'output'): Record<string, ResidentTensor> {
+    return Object.fromEntries([...this.#tensors].map(([tensor, value]) => [tensor[side], value]));
   }
 
   /** A copy of one tensor. */

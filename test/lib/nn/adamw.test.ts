@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { type AdamWHyper, emitClipScale, emitGlobalNorm, emitMoments, emitParameter } from '#nn';
+import { type AdamWHyper, emitAdamW, emitClipScale, emitGlobalNorm } from '#nn';
 import type { TensorData, Value } from '#onnx';
 import { evaluate, fixture, floats, largestDifference } from './support.js';
 
@@ -36,18 +36,21 @@ function step(feeds: Record<string, TensorData>, hyper: AdamWHyper): Promise<Rec
       learningRate: b.input('learningRate', 'float32', []),
       biasCorrection1: b.input('biasCorrection1', 'float32', []),
       biasCorrection2: b.input('biasCorrection2', 'float32', []),
+      clipScale: emitClipScale(b, norm, golden.maxNorm),
     };
-    const clipScale = emitClipScale(b, norm, golden.maxNorm);
     const outputs: Record<string, Value> = { norm };
     for (const name of names) {
-      const before = { m: state(name, 'm'), v: state(name, 'v') };
-      const { m, v } = emitMoments(b, before, gradients[name], clipScale, hyper);
-      const old = { parameter: state(name, 'p'), decay: name === 'matrix' };
-      const parameter = emitParameter(b, old, { m, v }, scalars, hyper);
+      const old = {
+        parameter: state(name, 'p'),
+        gradient: gradients[name],
+        m: state(name, 'm'),
+        v: state(name, 'v'),
+      };
+      const next = emitAdamW(b, { ...old, decay: name === 'matrix' }, scalars, hyper);
       Object.assign(outputs, {
-        [`next.${name}.p`]: parameter,
-        [`next.${name}.m`]: m,
-        [`next.${name}.v`]: v,
+        [`next.${name}.p`]: next.parameter,
+        [`next.${name}.m`]: next.m,
+        [`next.${name}.v`]: next.v,
       });
     }
     return outputs;
