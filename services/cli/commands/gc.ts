@@ -2,6 +2,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DdkError, formatBytes, formatDurationMs } from '#base';
+import { targetCacheFolder } from '#teacher';
 import { table } from '../display/table.js';
 import { forgetCaches, reachableArtifacts } from '../reachable.js';
 import type { Session } from '../session.js';
@@ -34,11 +35,11 @@ export async function collectGarbage(
   }
   doomed.sort((a, b) => a.modifiedMs - b.modifiedMs);
   const bytes = doomed.reduce((sum, a) => sum + a.bytes, 0);
-  const targets = options.caches ? await folderBytes(targetsFolder(data.root)) : 0;
+  const targets = options.caches ? await folderBytes(targetCacheFolder(data.root)) : 0;
   if (options.delete) {
     if (options.caches) await forgetCaches(data.store, needed);
     for (const { digest } of doomed) await artifacts.delete(digest);
-    if (options.caches) await rm(targetsFolder(data.root), { recursive: true, force: true });
+    if (options.caches) await rm(targetCacheFolder(data.root), { recursive: true, force: true });
   }
   const rows = doomed
     .slice(0, 50)
@@ -70,8 +71,6 @@ export async function collectGarbage(
     spared: young,
   });
 }
-
-const targetsFolder = (root: string): string => path.join(root, 'cache', 'targets');
 
 async function folderBytes(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);

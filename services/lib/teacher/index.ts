@@ -1,5 +1,5 @@
 // The teacher as its users see it: targets and log-probabilities of windows, pipelined over gRPC, kept on disk.
-export { openTargetCache, type TargetCache } from './target-cache.js';
+export { openTargetCache, type TargetCache, targetCacheFolder } from './target-cache.js';
 export {
   type LabelScores,
   openTeacher,

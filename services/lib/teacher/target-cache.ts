@@ -23,6 +23,11 @@ const checksumBytes = 32;
 const defaultMaxBytes = 1024 ** 3;
 const keyPattern = /^[0-9a-f]{64}$/;
 
+/** Where the cache of a data folder (DDK_DATA) is. */
+export function targetCacheFolder(data: string): string {
+  return path.join(data, 'cache', 'targets');
+}
+
 /** Opens the cache, which several processes may share; each bounds what it knows of. */
 export async function openTargetCache(options: TargetCacheOptions): Promise<TargetCache> {
   const { folder, logger } = options;
