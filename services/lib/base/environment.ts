@@ -81,3 +81,8 @@ export class Environment {
     requireNone(this.#problems, 'The environment is not usable');
   }
 }
+
+/** Gives a variable of this process a value unless it has one. Native libraries see it where the main thread calls this. */
+export function presetVariable(name: string, value: string): void {
+  process.env[name] ??= value;
+}

@@ -3,7 +3,7 @@
 export { assert, unreachable } from './assert.js';
 export { type Clock, ManualClock, systemClock } from './clock.js';
 export { canonicalJson, Sha256, sha256Hex } from './digest.js';
-export { Environment } from './environment.js';
+export { Environment, presetVariable } from './environment.js';
 export { DdkError, type DdkErrorOptions, type ErrorCode, type Violation } from './errors.js';
 export { failpoint } from './failpoint.js';
 export {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import koffi, { type LibraryHandle } from 'koffi';
-import { DdkError } from '#base';
+import { DdkError, presetVariable } from '#base';
 
 /** Version of the C API this project is written against: members up to this version are used. */
 export const apiVersion = 23;
@@ -43,6 +43,8 @@ export function openLibrary(): Library {
         'use Linux on x64 or arm64, or macOS on arm64',
     );
   }
+  // Builds of 1.30 and later report their use to the network and leave files in /tmp and ~/.cache unless told not to.
+  presetVariable('ORT_DISABLE_TELEMETRY', '1');
   loaded = koffi.load(path);
   const base = loaded.func('OrtGetApiBase', 'void *', [])() as bigint;
   // OrtApiBase: { const OrtApi* (*GetApi)(uint32_t); const char* (*GetVersionString)(void); }

@@ -1,6 +1,6 @@
 // What only the C API offers: values that stay resident, bindings, profiling, and the table of members itself.
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
@@ -241,4 +241,11 @@ test('auto takes CUDA only where its provider library lies beside the runtime', 
   });
   assert.equal(chooseProvider('cpu', folder).provider, 'cpu');
   assert.equal(chooseProvider('cuda').provider, 'cuda');
+});
+
+test("ONNX Runtime's own telemetry is off", async () => {
+  const session = await runtime.createSession(pairModel(), { provider: 'cpu', threads: 1 });
+  await session.close();
+  const traces = (await readdir('/tmp')).filter((name) => name === `mat-debug-${process.pid}.log`);
+  assert.deepEqual(traces, []);
 });
