@@ -4,7 +4,14 @@ export { emitClipScale, emitGlobalNorm } from './clip.js';
 export { type DecoderConfig, type DecoderFamily, decoderConfigJson, parseDecoderConfig } from './config.js';
 export { type DecoderOutputs, emitDecoder, emitDecoderDynamic } from './decoder.js';
 export type { ParameterLookup } from './layers.js';
-export { emitLoss, emitPlainLoss, klFactor, type LossInputs, type LossOutputs } from './loss.js';
-export { MIN_TAIL, type Objective, PADDING_LOG_PROB, type TeacherTargets } from './objective.js';
+export { emitLoss, emitPlainLoss, klFactor } from './loss.js';
+export {
+  type LossInputs,
+  type LossOutputs,
+  MIN_TAIL,
+  type Objective,
+  PADDING_LOG_PROB,
+  type TeacherTargets,
+} from './objective.js';
 export { decoderParameters, initialParameter, type ParameterSpec, parameterCount } from './parameters.js';
 export { type LearningRateSchedule, learningRate } from './schedule.js';

@@ -1,29 +1,8 @@
 // Cross-entropy plus KL to the teacher, as graph. N positions, V vocabulary, K listed entries; _N1 is [N, 1].
 import type { GraphBuilder, Value } from '#onnx';
 import { denseKl, logProbabilities, topKKl } from './divergence.js';
-import type { Objective, TeacherTargets } from './objective.js';
+import type { LossInputs, LossOutputs, Objective, TeacherTargets } from './objective.js';
 import { emitTopKLoss } from './top-k-loss.js';
-
-export interface LossInputs {
-  readonly logits_NV: Value;
-  /** int64 [N], each below V, also where the weight is 0. */
-  readonly labels_N: Value;
-  /** float32 [N]: 1 / (counted positions of the whole step) where the position counts, else 0. */
-  readonly weights_N: Value;
-  readonly targets: TeacherTargets;
-  readonly objective: Objective;
-}
-
-export interface LossOutputs {
-  /** Scalar: sum over N of weight * (ce + gamma * [temperature^2] * kl). */
-  readonly loss: Value;
-  /** [N] nats, not weighted; positions with weight 0 have a value too. */
-  readonly ce_N: Value;
-  /** [N] nats, not weighted, without gamma or temperature^2; zeros without targets. */
-  readonly kl_N: Value;
-  /** Where differentiation starts: the loss itself, or the logits with their gradient already worked out. */
-  readonly seeds: readonly { readonly value: Value; readonly gradient: Value }[];
-}
 
 /**
  * The loss of a step. Nothing is hidden: a NaN or infinity in the logits or targets reaches loss, ce_N or kl_N.

@@ -1,4 +1,5 @@
-// What a training step minimises, and the forms in which the teacher's distribution reaches it.
+// What a training step minimises: the objective, the forms in which the teacher's distribution reaches it, and what the loss
+// takes and gives. N positions, V vocabulary, K listed entries.
 import type { Value } from '#onnx';
 
 /** Loss of a position = cross-entropy + gamma * [temperature^2] * KL; gamma 0.2, temperature 1 and no square is the paper's Eq. 3. */
@@ -21,6 +22,27 @@ export type TeacherTargets =
   | { readonly kind: 'none' }
   | { readonly kind: 'dense'; readonly logProbs_NV: Value }
   | { readonly kind: 'top_k'; readonly ids_NK: Value; readonly logProbs_NK: Value };
+
+export interface LossInputs {
+  readonly logits_NV: Value;
+  /** int64 [N], each below V, also where the weight is 0. */
+  readonly labels_N: Value;
+  /** float32 [N]: 1 / (counted positions of the whole step) where the position counts, else 0. */
+  readonly weights_N: Value;
+  readonly targets: TeacherTargets;
+  readonly objective: Objective;
+}
+
+export interface LossOutputs {
+  /** Scalar: sum over N of weight * (ce + gamma * [temperature^2] * kl). */
+  readonly loss: Value;
+  /** [N] nats, not weighted; positions with weight 0 have a value too. */
+  readonly ce_N: Value;
+  /** [N] nats, not weighted, without gamma or temperature^2; zeros without targets. */
+  readonly kl_N: Value;
+  /** Where differentiation starts: the loss itself, or the logits with their gradient already worked out. */
+  readonly seeds: readonly { readonly value: Value; readonly gradient: Value }[];
+}
 
 /** exp of this is still a normal float32; anything below is treated as probability zero. */
 export const PADDING_LOG_PROB = -80;

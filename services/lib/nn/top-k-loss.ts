@@ -13,8 +13,7 @@
 // Passes over [N, V]: Softmax, two ReduceMax (the exact log-sum-exp), one Mul by the row factor, one ScatterElements.
 import type { GraphBuilder, Value } from '#onnx';
 import { type TopKTargetValues, tailTerm, teacherEntries } from './divergence.js';
-import type { LossInputs, LossOutputs } from './loss.js';
-import { MIN_TAIL } from './objective.js';
+import { type LossInputs, type LossOutputs, MIN_TAIL } from './objective.js';
 
 /** @param targets undefined: cross-entropy only. Temperature is 1 and the direction forward, so gamma is the KL's whole factor. */
 export function emitTopKLoss(

@@ -1,7 +1,7 @@
 // The span and the duration of one call, whichever side sees it.
 import { Metadata, status } from '@grpc/grpc-js';
 import { metrics, type OpenSpan, openSpan, type RpcSpanName, type TraceContext } from '#telemetry';
-import { methodName } from './method.js';
+import { methodName } from './names.js';
 import { errorFromStatus, statusName } from './status.js';
 
 export interface CallRecord {

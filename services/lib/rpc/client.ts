@@ -15,9 +15,9 @@ import {
   type Calls,
   type MethodDefinition,
   methodKind,
-  methodName,
   type ServiceDefinition,
 } from './method.js';
+import { methodName } from './names.js';
 import { createOutbox } from './outbox.js';
 import { errorFromStatus } from './status.js';
 

@@ -2,7 +2,7 @@
 import type { ServerUnaryCall } from '@grpc/grpc-js';
 import { DdkError, type Logger } from '#base';
 import { textMetadata } from './metadata.js';
-import { methodName } from './method.js';
+import { methodName } from './names.js';
 
 export interface CallContext {
   /** Aborted when the caller cancels, its connection breaks, its deadline passes or the server is closed. */

@@ -1,5 +1,5 @@
 // The shapes of services as the generated code describes them, and the plain async functions that ddk writes and calls
-// instead of grpc-js handlers. Types only, apart from `methodName`.
+// instead of grpc-js handlers. Types only, apart from `methodKind`.
 import type { CallContext } from './context.js';
 
 /** One entry of a generated service definition. */
@@ -81,15 +81,4 @@ export type MethodKind = 'unary' | 'server_stream' | 'bidirectional' | 'client_s
 export function methodKind(method: Pick<AnyMethod, 'requestStream' | 'responseStream'>): MethodKind {
   if (method.requestStream) return method.responseStream ? 'bidirectional' : 'client_stream';
   return method.responseStream ? 'server_stream' : 'unary';
-}
-
-/** '/ddk.v1.SchedulerService/GetRun' -> 'ddk.v1.SchedulerService/GetRun', the name that spans, metrics and logs use. */
-export function methodName(path: string): string {
-  return path.replace(/^\//, '');
-}
-
-/** The fully-qualified name of a service, for instance 'ddk.v1.SchedulerService'. */
-export function serviceName(definition: ServiceDefinition): string {
-  const first = Object.values(definition)[0];
-  return first === undefined ? '' : (methodName(first.path).split('/')[0] ?? '');
 }

@@ -11,7 +11,8 @@ import { toHandler } from './handlers.js';
 import type { Health } from './health.js';
 import { HealthService, healthHandlers } from './health-service.js';
 import { type ServerLimits, serverOptions } from './limits.js';
-import { type Implementation, type ServiceDefinition, serviceName } from './method.js';
+import type { Implementation, ServiceDefinition } from './method.js';
+import { serviceName } from './names.js';
 import { addReflection } from './reflection.js';
 import { serverTelemetry } from './server-telemetry.js';
 

@@ -5,7 +5,7 @@ import { bytesPerPosition, decodeTargets, type TargetEncoding, targetsCacheKey }
 import { metrics } from '#telemetry';
 import type { ScoreStream } from './score-stream.js';
 import type { TargetCache } from './target-cache.js';
-import type { TargetSource, TeacherModel } from './teacher.js';
+import type { TargetSource, TeacherModel } from './types.js';
 import { encodeTokenIds, rowsPerMessage } from './wire.js';
 
 export interface TargetSourceOptions {

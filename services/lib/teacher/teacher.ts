@@ -1,74 +1,17 @@
 // A connection to the teacher-scoring service and the two questions it is asked: targets to train on, losses to compare with.
-import { type Clock, DdkError, type Logger, systemClock } from '#base';
-import type { Window } from '#corpus';
+import { DdkError, systemClock } from '#base';
 import {
   type DescribeModelResponse,
   type ScoreOptions,
   TeacherScoringServiceService,
 } from '#proto/ddk/v1/teacher_scoring';
 import { Provider } from '#proto/ddk/v1/types';
-import { createClient, type Security } from '#rpc';
-import type { DenseTargets, TargetEncoding, TopKTargets } from '#targets';
+import { createClient } from '#rpc';
+import type { TargetEncoding } from '#targets';
 import { openScoreStream } from './score-stream.js';
-import type { TargetCache } from './target-cache.js';
 import { openTargetSource } from './target-source.js';
+import type { Teacher, TeacherModel, TeacherOptions } from './types.js';
 import { decodeFloat32, encodeTokenIds, rowsPerMessage } from './wire.js';
-
-export type Targets = TopKTargets | DenseTargets;
-
-/** What is served, as DescribeModel tells it. */
-export interface TeacherModel {
-  readonly fingerprint: string;
-  readonly vocabSize: number;
-  /** Longest window in predicted positions. */
-  readonly maximumLength: number;
-  readonly tokenizerFingerprint: string;
-  readonly provider: 'cpu' | 'cuda';
-  readonly precision: string;
-  readonly maximumRows: number;
-  readonly maximumPositions: number;
-}
-
-export interface TeacherOptions {
-  readonly address: string;
-  readonly logger: Logger;
-  readonly security?: Security;
-  /** Refuse any other model: failed_precondition with reason TEACHER_CHANGED. */
-  readonly fingerprint?: string;
-  /** Where targets are kept; without it every window is scored anew. */
-  readonly cache?: TargetCache;
-  /** How long the teacher may be away before those who wait are told `unavailable`. Default 60 s. */
-  readonly giveUpMs?: number;
-  readonly clock?: Clock;
-}
-
-export interface TargetSource {
-  /**
-   * The teacher's distributions at the B * T positions of B windows, row by row. Kept on disk before they are returned,
-   * so that a replay of the step sees the same ones. Several calls may be open at once.
-   */
-  fetch(windows: readonly Window[], signal?: AbortSignal): Promise<Targets>;
-  close(): void;
-}
-
-export interface LabelScores {
-  /** Log-probabilities in nats of the tokens that follow, [B * T], row by row. */
-  score(windows: readonly Window[], signal?: AbortSignal): Promise<Float32Array>;
-  close(): void;
-}
-
-export interface Teacher {
-  /** Asked once, then remembered. */
-  describe(signal?: AbortSignal): Promise<TeacherModel>;
-  /** Targets of windows of `length` predicted positions. Open one an interval, so that its spans are the interval's. */
-  targets(options: {
-    readonly encoding: TargetEncoding;
-    readonly temperature: number;
-    readonly length: number;
-  }): Promise<TargetSource>;
-  labelLogProbs(options: { readonly length: number }): Promise<LabelScores>;
-  close(): void;
-}
 
 /** Connects at the first question. */
 export async function openTeacher(options: TeacherOptions): Promise<Teacher> {
