@@ -9,5 +9,4 @@ export type {
   TeacherModel,
   TeacherOptions,
 } from './types.js';
-export { openTeacherCheck, type TeacherCheck, type TeacherCheckOptions } from './teacher-check.js';
 export { decodeFloat32, encodeTokenIds, rowsPerMessage } from './wire.js';
