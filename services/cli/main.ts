@@ -3,30 +3,48 @@
 import { DdkError, Environment, silentLogger } from '#base';
 import { startTelemetry } from '#telemetry';
 import { readConfig } from './config.js';
+import { brokenPipe, watchOutput } from './output-closed.js';
 import { createProgram } from './program.js';
 
 /** Exit code of a command that was interrupted, where the session has not said by which signal: 128 and that of SIGINT. */
 const interrupted = 130;
 
+const outputClosed = watchOutput([process.stdout, process.stderr]);
+outputClosed.addEventListener('abort', () => {
+  const error = DdkError.from(outputClosed.reason);
+  process.exitCode = error.code === 'cancelled' ? brokenPipe : 1;
+  if (error.code !== 'cancelled') complain(error);
+});
+
 async function main(): Promise<void> {
   const config = readConfig(new Environment(process.env));
   const telemetry = await startTelemetry('ddk', { endpoint: config.telemetryEndpoint, logger: silentLogger });
   try {
-    await createProgram(config.data).parseAsync();
+    await createProgram(config, outputClosed).parseAsync();
   } finally {
     await telemetry.stop();
   }
 }
 
-main().catch((thrown: unknown) => {
-  const error = DdkError.from(thrown);
-  if (error.code === 'cancelled') {
-    process.stderr.write('Interrupted. The same command continues where this one was.\n');
-    process.exitCode ??= interrupted;
-    return;
-  }
+function complain(error: DdkError): void {
   process.stderr.write(`ddk: ${error.message}\n`);
   for (const { field, description } of error.violations)
     if (!error.message.includes(description)) process.stderr.write(`  ${field}: ${description}\n`);
+}
+
+main().catch((thrown: unknown) => {
+  // Whoever closed the output has been told all there is to tell.
+  if (outputClosed.aborted) return;
+  const error = DdkError.from(thrown);
+  if (error.code === 'cancelled') {
+    const how =
+      error.reason === 'RUN_GOES_ON'
+        ? error.message
+        : 'Interrupted. The same command continues where this one was.';
+    process.stderr.write(`${how}\n`);
+    process.exitCode ??= interrupted;
+    return;
+  }
+  complain(error);
   process.exitCode = 1;
 });

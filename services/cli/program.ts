@@ -7,23 +7,40 @@ import { initSpec } from './commands/init.js';
 import { inspect } from './commands/inspect.js';
 import { showRun, showRuns, watchRun } from './commands/inspect-runs.js';
 import { pretrain } from './commands/pretrain.js';
-import { preview } from './commands/preview.js';
+import { type PreviewOptions, preview } from './commands/preview.js';
+import {
+  resumeRemotely,
+  runRemotely,
+  showRunRemotely,
+  showRunsRemotely,
+  steerRemotely,
+  watchRemotely,
+} from './commands/remote-runs.js';
 import { writeRunReport } from './commands/report.js';
-import { resumeByName, runSpecFile } from './commands/run.js';
+import { type RunOptions, resumeByName, runSpecFile } from './commands/run.js';
 import { steerRun } from './commands/steer.js';
+import type { CliConfig } from './config.js';
 import { demoFolder, demonstrate, prepareDemonstration } from './demo/demo.js';
-import { createDisplay, type GlobalOptions, type Session, withSession } from './session.js';
+import { addEvaluatorOption, addRemoteOptions, type RemoteOptions, remoteOf } from './remote-options.js';
+import {
+  type CommandContext,
+  createDisplay,
+  type GlobalOptions,
+  type Session,
+  withContext,
+  withSession,
+} from './session.js';
 
 const version = '0.1.0';
 
-/** @param dataFolder where runs are kept unless told otherwise */
-export function createProgram(dataFolder: string): Command {
+/** @param outputClosed aborts once standard output or standard error cannot be written any more */
+export function createProgram(config: CliConfig, outputClosed: AbortSignal): Command {
   const program = new Command('ddk')
     .description(
       'Distils a large language model into a small one, spending the training where the student is furthest behind.',
     )
     .version(version)
-    .option('--data <folder>', 'where runs, checkpoints and corpora are kept', dataFolder)
+    .option('--data <folder>', 'where runs, checkpoints and corpora are kept', config.data)
     .option('--json', 'write JSON lines to standard output', false)
     .addOption(
       new Option('--log-level <level>', "of the services' log, <data>/ddk.log")
@@ -41,48 +58,70 @@ First steps:
   ddk run my-run.yaml          start it, or continue it after anything
 `,
     );
-  const session = <T>(body: (session: Session) => Promise<T>): Promise<T> =>
-    withSession(program.opts<GlobalOptions>(), body);
+  const globals = (): GlobalOptions => ({
+    ...program.opts<Omit<GlobalOptions, 'outputClosed'>>(),
+    outputClosed,
+  });
+  const session = <T>(body: (session: Session) => Promise<T>): Promise<T> => withSession(globals(), body);
+  const context = <T>(body: (context: CommandContext) => Promise<T>): Promise<T> =>
+    withContext(globals(), body);
+  const remoteAddress = (options: RemoteOptions) => remoteOf(options, config.allowInsecure);
 
-  program
-    .command('run <spec>')
+  addRemoteOptions(program.command('run <spec>'))
     .description('start the run of a spec file, or continue it where it was left')
     .option('--dry-run', 'read everything, show what would happen, start nothing')
     .option('--from <run>', "fork: start from another run's last checkpoint")
     .option('--from-best', 'with --from: from its best checkpoint instead')
-    .action((spec: string, options) => session((s) => runSpecFile(s, spec, options)));
-  program
-    .command('resume <run>')
+    .action((spec: string, options: RunOptions & RemoteOptions) => {
+      const remote = options.dryRun ? undefined : remoteAddress(options);
+      return session((s) => (remote ? runRemotely(s, remote, spec, options) : runSpecFile(s, spec, options)));
+    });
+  addRemoteOptions(program.command('resume <run>'))
     .description('continue a paused or interrupted run, or extend one that has ended')
     .option('--extend <intervals>', 'train this many further intervals', count, 0)
-    .action((run: string, options: { extend: number }) =>
-      session((s) => resumeByName(s, run, options.extend)),
-    );
-  program
-    .command('watch <run>')
+    .action((run: string, options: { extend: number } & RemoteOptions) => {
+      const remote = remoteAddress(options);
+      return session((s) =>
+        remote ? resumeRemotely(s, remote, run, options.extend) : resumeByName(s, run, options.extend),
+      );
+    });
+  addRemoteOptions(program.command('watch <run>'))
     .description('follow a run that another process is at work on')
-    .action((run: string) => session((s) => watchRun(s, run)));
-  program
-    .command('runs')
-    .description('list the runs of the data folder')
-    .action(() => session(showRuns));
-  program
-    .command('show <run>')
+    .action((run: string, options: RemoteOptions) => {
+      const remote = remoteAddress(options);
+      return remote ? context((c) => watchRemotely(c, remote, run)) : session((s) => watchRun(s, run));
+    });
+  addRemoteOptions(program.command('runs'))
+    .description('list the runs of the data folder, or of a scheduler')
+    .action((options: RemoteOptions) => {
+      const remote = remoteAddress(options);
+      return remote ? context((c) => showRunsRemotely(c, remote)) : session(showRuns);
+    });
+  addRemoteOptions(program.command('show <run>'))
     .description('one run: state, gaps, weights, checkpoints')
-    .action((run: string) => session((s) => showRun(s, run)));
-  program
-    .command('pause <run>')
-    .description('stop a run after what is committed; `resume` continues it')
-    .action((run: string) => session((s) => steerRun(s, run, 'pause')));
-  program
-    .command('cancel <run>')
-    .description('end a run for good; its checkpoints stay')
-    .action((run: string) => session((s) => steerRun(s, run, 'cancel')));
-  program
-    .command('preview <spec>')
+    .action((run: string, options: RemoteOptions) => {
+      const remote = remoteAddress(options);
+      return remote ? context((c) => showRunRemotely(c, remote, run)) : session((s) => showRun(s, run));
+    });
+  for (const [change, description] of [
+    ['pause', 'stop a run after what is committed; `resume` continues it'],
+    ['cancel', 'end a run for good; its checkpoints stay'],
+  ] as const)
+    addRemoteOptions(program.command(`${change} <run>`))
+      .description(description)
+      .action((run: string, options: RemoteOptions) => {
+        const remote = remoteAddress(options);
+        return remote
+          ? context((c) => steerRemotely(c, remote, run, change))
+          : session((s) => steerRun(s, run, change));
+      });
+  addEvaluatorOption(addRemoteOptions(program.command('preview <spec>')))
     .description('measure the gaps as they are and show the mixture they would give; trains nothing')
     .option('--of <run>', "measure this run's last checkpoint instead of the spec's student")
-    .action((spec: string, options) => session((s) => preview(s, spec, options)));
+    .action((spec: string, options: PreviewOptions & RemoteOptions) => {
+      const remote = remoteAddress(options);
+      return session((s) => preview(s, spec, options, remote));
+    });
   program
     .command('pretrain <out>')
     .description('train a small model from scratch on a corpus, to have something to distil or to try with')
@@ -122,9 +161,14 @@ First steps:
     .option('--top-k <k>', 'draw from the k likeliest', count, 40)
     .option('--seed <n>', 'keys the drawing', whole, 0)
     .action((model: string, options) => {
-      const globals = program.opts<GlobalOptions>();
-      const write = globals.json ? () => {} : (text: string) => void process.stdout.write(text);
-      return generate(createDisplay(globals), model, options, write);
+      const write = globals().json
+        ? () => {}
+        : (text: string) => {
+            // Nobody is there to read the rest.
+            outputClosed.throwIfAborted();
+            process.stdout.write(text);
+          };
+      return generate(createDisplay(globals()), model, options, write);
     });
   program
     .command('report <run>')
@@ -148,14 +192,14 @@ First steps:
   program
     .command('inspect <model>')
     .description('a model folder or ONNX file: inputs, operators, parameters, fingerprint')
-    .action((model: string) => inspect(createDisplay(program.opts()), model));
+    .action((model: string) => inspect(createDisplay(globals()), model));
   program
     .command('init [file]')
     .description('write a commented spec')
     .action(async (file = 'run.yaml') => {
       const written = await initSpec(file);
       const text = `Wrote ${written}. Edit it, then \`ddk run ${written} --dry-run\`.`;
-      createDisplay(program.opts()).result(text, { file: written });
+      createDisplay(globals()).result(text, { file: written });
     });
   program
     .command('demo')
@@ -164,9 +208,9 @@ First steps:
     )
     .option('--fresh', 'throw away what an earlier demonstration left', false)
     .action(async (options: { fresh: boolean }) => {
-      const globals = program.opts<GlobalOptions>();
-      const texts = await prepareDemonstration(globals.data, options.fresh);
-      await withSession({ ...globals, data: demoFolder(globals.data) }, (s) => demonstrate(s, texts));
+      const { data } = globals();
+      const texts = await prepareDemonstration(data, options.fresh);
+      await withSession({ ...globals(), data: demoFolder(data) }, (s) => demonstrate(s, texts));
     });
   return program;
 }

@@ -1,5 +1,5 @@
 // What every command shares: the global options, the display, the data folder, and an end that closes all of it.
-import { DdkError, Lifecycle } from '#base';
+import { Lifecycle } from '#base';
 import { type DataFolder, openDataFolder } from './data-folder.js';
 import { chooseVoice, type Display } from './display/display.js';
 import { jsonDisplay } from './display/json.js';
@@ -12,14 +12,21 @@ export interface GlobalOptions {
   readonly data: string;
   readonly json: boolean;
   readonly logLevel: string;
+  /** Aborts once standard output or standard error cannot be written any more. */
+  readonly outputClosed: AbortSignal;
 }
 
-export interface Session {
+/** What every command has. */
+export interface CommandContext {
   readonly options: GlobalOptions;
   readonly display: Display;
-  readonly data: DataFolder;
-  /** Aborted by Ctrl-C and SIGTERM. */
+  /** Aborted by Ctrl-C and SIGTERM, and when nobody reads the output any more. */
   readonly signal: AbortSignal;
+}
+
+/** What a command has that looks into the data folder. */
+export interface Session extends CommandContext {
+  readonly data: DataFolder;
   /** Clients of the process at work in the data folder; undefined if there is none. */
   running(): Promise<Embedded | undefined>;
 }
@@ -27,10 +34,10 @@ export interface Session {
 /** As shells count: 128 and the signal's number. */
 const exitCodes: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 130, SIGTERM: 143 };
 
-/** Runs `body` with a session and closes it; Ctrl-C aborts its signal, a second one ends the process. */
-export async function withSession<T>(
+/** Runs `body` and closes its display; Ctrl-C aborts its signal, a second one ends the process. */
+export async function withContext<T>(
   options: GlobalOptions,
-  body: (session: Session) => Promise<T>,
+  body: (context: CommandContext) => Promise<T>,
 ): Promise<T> {
   const lifecycle = new Lifecycle();
   const interrupt = (signal: NodeJS.Signals) => {
@@ -38,27 +45,37 @@ export async function withSession<T>(
     if (lifecycle.signal.aborted) process.exit();
     void lifecycle.stop(signal);
   };
+  const unread = () => void lifecycle.stop('nobody reads the output');
+  const { outputClosed } = options;
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
+  outputClosed.addEventListener('abort', unread);
+  if (outputClosed.aborted) unread();
   const display = createDisplay(options);
-  const data = await openDataFolder(options.data);
   try {
-    return await body({
-      options,
-      display,
-      data,
-      signal: lifecycle.signal,
-      async running() {
-        const addresses = (await data.holder())?.addresses;
-        return addresses && connect(addresses.schedulerAddress, addresses.evaluatorAddress);
-      },
-    });
+    return await body({ options, display, signal: lifecycle.signal });
   } finally {
     display.close();
-    await data.close();
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
+    outputClosed.removeEventListener('abort', unread);
   }
+}
+
+/** The same with the data folder. */
+export function withSession<T>(options: GlobalOptions, body: (session: Session) => Promise<T>): Promise<T> {
+  return withContext(options, async (context) => {
+    const data = await openDataFolder(options.data);
+    const running = async () => {
+      const addresses = (await data.holder())?.addresses;
+      return addresses && connect(addresses.schedulerAddress, addresses.evaluatorAddress);
+    };
+    try {
+      return await body({ ...context, data, running });
+    } finally {
+      await data.close();
+    }
+  });
 }
 
 export function createDisplay(options: GlobalOptions): Display {
@@ -75,12 +92,4 @@ export function createDisplay(options: GlobalOptions): Display {
     case 'terminal':
       return terminalDisplay(writers, process.stderr);
   }
-}
-
-/** For commands that only make sense while a run is in progress. */
-export function notRunning(data: DataFolder): DdkError {
-  return new DdkError(
-    'failed_precondition',
-    `Nothing is running in ${data.root}. \`ddk run SPEC\` starts a run.`,
-  );
 }

@@ -1,16 +1,21 @@
 // `ddk runs`, `ddk show` and `ddk watch`: looking at runs, with or without a process at work on them.
 import { formatDurationMs } from '#base';
-import { RunState } from '#proto/ddk/v1/types';
+import { type Run, RunState } from '#proto/ddk/v1/types';
 import { gapTable, isOver, lastMeasured, runLine, stateName } from '../display/describe-run.js';
+import type { Display } from '../display/display.js';
 import { table } from '../display/table.js';
 import { followRun } from '../follow.js';
 import { findRun, listRuns } from '../run-records.js';
 import type { Session } from '../session.js';
 
 export async function showRuns({ data, display }: Session): Promise<void> {
-  const runs = await listRuns(data.store);
+  tellRuns(display, await listRuns(data.store), `No runs in ${data.root} yet. \`ddk run SPEC\` starts one.`);
+}
+
+/** One line a run, or `none`. */
+export function tellRuns(display: Display, runs: readonly Run[], none: string): void {
   if (runs.length === 0) {
-    display.result(`No runs in ${data.root} yet. \`ddk run SPEC\` starts one.`, { runs: [] });
+    display.result(none, { runs: [] });
     return;
   }
   const rows = runs.map((run) => {
@@ -40,7 +45,11 @@ export async function showRuns({ data, display }: Session): Promise<void> {
 }
 
 export async function showRun(session: Session, name: string): Promise<void> {
-  const run = await findRun(session.data.store, name);
+  tellRun(session.display, await findRun(session.data.store, name));
+}
+
+/** All that is known of a run. */
+export function tellRun(display: Display, run: Run): void {
   const lines = [
     `run         ${run.spec?.name ?? run.id}  (${run.id})`,
     `state       ${runLine(run)}`,
@@ -52,7 +61,7 @@ export async function showRun(session: Session, name: string): Promise<void> {
     '',
     gapTable(run),
   ];
-  session.display.result(lines.join('\n'), { run });
+  display.result(lines.join('\n'), { run });
 }
 
 export async function watchRun(session: Session, name: string): Promise<void> {

@@ -8,12 +8,14 @@ import type { Claim } from '../claim.js';
 import type { DataFolder } from '../data-folder.js';
 import { farewell } from '../display/farewell.js';
 import { describeDryRun } from '../dry-run.js';
-import { type Embedded, serviceLogger, startEmbedded } from '../embedded.js';
+import { serviceLogger, startEmbedded } from '../embedded.js';
 import { finishRun } from '../finish.js';
 import { followRun } from '../follow.js';
+import type { RunServices } from '../remote.js';
 import { findRun, listRuns } from '../run-records.js';
 import type { Session } from '../session.js';
 import { changedFields } from '../spec/changed-fields.js';
+import { protoJson } from '../spec/proto-json.js';
 import { readSpec } from '../spec/read-spec.js';
 import { type Spec, specSchema } from '../spec/schema.js';
 import { type Submission, submit } from '../submit.js';
@@ -35,10 +37,13 @@ export async function runSpecFile(session: Session, file: string, options: RunOp
 async function dryRun(session: Session, spec: Spec, options: RunOptions): Promise<void> {
   const submission = await submitOnce(session, spec, options);
   const student = await openModel(spec.student);
-  session.display.result(describeDryRun(spec, submission, student), { spec, runSpec: submission.runSpec });
+  const { requestId, runSpec } = submission;
+  const createRun = protoJson({ requestId, spec: runSpec });
+  session.display.result(describeDryRun(spec, submission, student), { spec, createRun });
 }
 
-async function submitOnce(session: Session, spec: Spec, options: RunOptions): Promise<Submission> {
+/** Submits the spec under its name, which stands for one spec. */
+export async function submitOnce(session: Session, spec: Spec, options: RunOptions): Promise<Submission> {
   const base = await baseOf(session, spec.name, options);
   const submission = await submit(spec, {
     ...session,
@@ -58,10 +63,7 @@ async function runSpec(session: Session, spec: Spec, options: RunOptions, claim:
     takesUp: [spec.name],
   });
   try {
-    const run = await executeRun(session, embedded, spec, submission);
-    if (run.state !== RunState.SUCCEEDED) throw new DdkError('failed_precondition', farewell(run));
-    const { summary, data } = await finishRun(session.data, run);
-    session.display.result(summary, data);
+    await conclude(session, await executeRun(session, embedded, spec, submission));
   } finally {
     await embedded.close();
   }
@@ -70,22 +72,43 @@ async function runSpec(session: Session, spec: Spec, options: RunOptions, claim:
 /** Creates or finds the run of a submission, takes it up if it was paused, and follows it to its end. */
 export async function executeRun(
   session: Session,
-  embedded: Embedded,
+  services: RunServices,
+  spec: Spec,
+  submission: Submission,
+): Promise<Run> {
+  const run = await startRun(session, services, spec, submission);
+  return followRun(services, run.id, session.display, session.signal);
+}
+
+/** Creates or finds the run of a submission, and takes it up if it was paused. */
+export async function startRun(
+  { display, data, signal }: Session,
+  { scheduler }: RunServices,
   spec: Spec,
   { requestId, runSpec }: Submission,
 ): Promise<Run> {
-  const { display, data, signal } = session;
-  const { run } = await embedded.scheduler.createRun({ requestId, spec: runSpec }, { signal });
+  const { run } = await scheduler.createRun({ requestId, spec: runSpec }, { signal });
   if (!run) throw new DdkError('internal', 'the scheduler returned no run');
   const folder = data.runFolder(spec.name);
   await mkdir(folder, { recursive: true });
   await writeFileDurable(path.join(folder, 'spec.json'), `${JSON.stringify(spec, null, 2)}\n`);
   if (run.state === RunState.PAUSED) {
     display.note(`${spec.name} was paused (${run.reason?.message ?? 'no reason given'}); continuing it.`);
-    await embedded.scheduler.resumeRun({ run: run.id, extendByIntervals: 0 }, { signal });
+    await scheduler.resumeRun({ run: run.id, extendByIntervals: 0 }, { signal });
   } else if (run.intervals.length > 0 && run.state !== RunState.SUCCEEDED)
     display.note(`${spec.name} was started before; continuing it.`);
-  return followRun(embedded, run.id, display, signal);
+  return run;
+}
+
+/**
+ * Writes what a run that succeeded leaves; throws with the way on where it did not.
+ *
+ * @param where the option that leads to the run's services, such as ` --scheduler 127.0.0.1:7000`
+ */
+export async function conclude({ data, display }: Session, run: Run, where = ''): Promise<void> {
+  if (run.state !== RunState.SUCCEEDED) throw new DdkError('failed_precondition', farewell(run, where));
+  const outcome = await finishRun(data, run);
+  display.result(outcome.summary, outcome.data);
 }
 
 /** Continues a run by name, without its spec file; `extendBy` adds intervals to it. */
@@ -117,10 +140,7 @@ async function resumeHere(session: Session, known: Run, extendBy: number, claim:
   try {
     if (known.state === RunState.PAUSED || extendBy > 0)
       await embedded.scheduler.resumeRun({ run: known.id, extendByIntervals: extendBy }, { signal });
-    const run = await followRun(embedded, known.id, display, signal);
-    if (run.state !== RunState.SUCCEEDED) throw new DdkError('failed_precondition', farewell(run));
-    const outcome = await finishRun(data, run);
-    display.result(outcome.summary, outcome.data);
+    await conclude(session, await followRun(embedded, known.id, display, signal));
   } finally {
     await embedded.close();
   }

@@ -12,8 +12,7 @@ export async function steerRun(session: Session, name: string, change: 'pause' |
   const known = await findRun(data.store, name);
   const through = async (services: Embedded): Promise<void> => {
     try {
-      const run = await ask(services.scheduler, known.id, change, signal);
-      if (!run) throw new DdkError('internal', 'the scheduler returned no run');
+      const run = await askFor(change, services.scheduler, known.id, signal);
       display.result(`${name}: ${runLine(run)}`, { run });
     } finally {
       await services.close();
@@ -24,16 +23,16 @@ export async function steerRun(session: Session, name: string, change: 'pause' |
   else await data.holding(async () => through(await startSchedulerAlone(data, silentLogger)));
 }
 
-async function ask(
+/** The run as it is after the change. */
+export async function askFor(
+  change: 'pause' | 'cancel',
   scheduler: SchedulerClient,
   run: string,
-  change: 'pause' | 'cancel',
   signal: AbortSignal,
-): Promise<Run | undefined> {
-  switch (change) {
-    case 'pause':
-      return (await scheduler.pauseRun({ run }, { signal })).run;
-    case 'cancel':
-      return (await scheduler.cancelRun({ run }, { signal })).run;
-  }
+): Promise<Run> {
+  const changed = await (change === 'pause'
+    ? scheduler.pauseRun({ run }, { signal })
+    : scheduler.cancelRun({ run }, { signal }));
+  if (!changed.run) throw new DdkError('internal', 'the scheduler returned no run');
+  return changed.run;
 }

@@ -1,0 +1,69 @@
+// The options of commands that can go to services which are processes of their own, and what they say.
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DdkError } from '#base';
+import type { Security } from '#rpc';
+
+/** Where the services are, and how they are reached. */
+export interface RemoteAddress {
+  /** host:port */
+  readonly scheduler: string;
+  readonly evaluator: string | undefined;
+  readonly security: Security;
+}
+
+/** What the options leave on a command. */
+export interface RemoteOptions {
+  readonly scheduler?: string;
+  readonly evaluator?: string;
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+}
+
+/** Adds `--scheduler` and the TLS options. */
+export function addRemoteOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--scheduler <address>', 'host:port of a running scheduler; left out: services start here')
+        .env('DDK_SCHEDULER')
+        .argParser(address),
+    )
+    .addOption(new Option('--tls-ca <file>', 'PEM: authorities of the services').env('DDK_TLS_CA'))
+    .addOption(new Option('--tls-cert <file>', 'PEM: certificate to show them').env('DDK_TLS_CERT'))
+    .addOption(new Option('--tls-key <file>', 'PEM: its private key').env('DDK_TLS_KEY'));
+}
+
+/** Adds `--evaluator` as well, for a command that asks for measurements itself. */
+export function addEvaluatorOption(command: Command): Command {
+  return command.addOption(
+    new Option('--evaluator <address>', 'with --scheduler: host:port of a running domain-evaluator')
+      .env('DDK_EVALUATOR')
+      .argParser(address),
+  );
+}
+
+/** Where the options lead; undefined: the services run in this process. */
+export function remoteOf(options: RemoteOptions, allowInsecure: boolean): RemoteAddress | undefined {
+  const { scheduler, evaluator } = options;
+  if (scheduler === undefined) return undefined;
+  return { scheduler, evaluator, security: securityOf(options, allowInsecure) };
+}
+
+function securityOf({ tlsCa, tlsCert, tlsKey }: RemoteOptions, allowPlaintext: boolean): Security {
+  if (!tlsCert !== !tlsKey)
+    throw new DdkError('invalid_argument', '--tls-cert and --tls-key are given together or not at all.');
+  const tls = {
+    ...(tlsCa && { caPath: tlsCa }),
+    ...(tlsCert && { certPath: tlsCert }),
+    ...(tlsKey && { keyPath: tlsKey }),
+  };
+  return { allowPlaintext, ...(Object.keys(tls).length > 0 && { tls }) };
+}
+
+/** An empty variable counts as not set. */
+function address(text: string): string | undefined {
+  if (text === '') return undefined;
+  if (/^unix:./.test(text) || /^(dns:\/\/\/)?(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):\d{1,5}$/.test(text))
+    return text;
+  throw new InvalidArgumentError('It must be host:port, such as 127.0.0.1:7000.');
+}

@@ -1,0 +1,62 @@
+// A command whose reader goes away ends in order, without a word.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { after, before } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type TinyWorld, tinyWorld } from '../support/tiny-world.js';
+
+const main = fileURLToPath(new URL('../../services/cli/main.js', import.meta.url));
+
+let world: TinyWorld;
+before(async () => {
+  world = await tinyWorld();
+});
+after(() => world.remove());
+
+/** Starts `ddk ARGS` and closes one of its outputs once it has said `pattern` there. */
+function readUntil(
+  args: readonly string[],
+  output: 'stdout' | 'stderr',
+  pattern: RegExp,
+): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd: world.folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const heard = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      heard[name] += text;
+      if (name === output && pattern.test(heard[name])) child[name].destroy();
+    });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => resolve({ code, ...heard }));
+  });
+}
+
+test('a run whose standard output is closed commits, lets go of the folder, and can be continued', async () => {
+  const spec = await world.spec({ name: 'long', training: { intervals: 2, intervalSteps: 20_000 } });
+  const ended = await readUntil(['run', spec, '--json'], 'stdout', /"step":/);
+  assert.equal(ended.code, 141);
+  assert.equal(ended.stderr, '');
+  const left = await readdir(join(world.folder, '.ddk'));
+  assert.ok(!left.includes('running.json'), left.join(', '));
+  const { stdout } = await world.ddk(['show', 'long', '--json']);
+  const { result } = JSON.parse(stdout) as { result: { run: { failures: number } } };
+  assert.equal(result.run.failures, 0);
+});
+
+test('the same where standard error is closed', async () => {
+  const spec = await world.spec({ name: 'quiet', training: { intervals: 500 } });
+  const ended = await readUntil(['run', spec], 'stderr', /training interval 1/);
+  assert.equal(ended.code, 141);
+  assert.doesNotMatch(ended.stderr, /Error|EPIPE/);
+});
+
+test('a result that is only read in part is no error', async () => {
+  const ended = await readUntil(['--help'], 'stdout', /./);
+  assert.doesNotMatch(ended.stderr, /Error|EPIPE/);
+});

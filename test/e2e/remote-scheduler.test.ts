@@ -1,0 +1,102 @@
+// The four services as processes of their own, given runs by the command line.
+import assert from 'node:assert/strict';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { after, before } from 'node:test';
+import { type ServiceProcesses, startServices } from '../support/service-processes.js';
+import { domainNames, resultOf, succeeds, type TinyWorld, tinyWorld } from '../support/tiny-world.js';
+
+let world: TinyWorld;
+let services: ServiceProcesses;
+/** The option that leads to them. */
+let there: readonly string[];
+
+before(async () => {
+  world = await tinyWorld();
+  services = await startServices(world.folder);
+  there = ['--scheduler', services.scheduler];
+});
+after(async () => {
+  await services.stop();
+  await world.remove();
+});
+
+test('a run at a scheduler ends with the weights of a run in one process, and claims no folder', async () => {
+  const other = await world.another();
+  try {
+    const run = world.start(['run', 'tiny.yaml', ...there, '--json']);
+    assert.ok(await run.said(/"type":"progress"/));
+    assert.deepEqual(
+      (await readdir(join(world.folder, '.ddk'))).filter((name) => name === 'running.json'),
+      [],
+    );
+    const remote = await run.finished;
+    assert.equal(remote.code, 0, remote.stderr);
+    const here = await succeeds(other, ['run', 'tiny.yaml', '--json']);
+    assert.equal(resultOf(remote).weightsDigest, resultOf(here).weightsDigest);
+    assert.ok((await stat(join(world.folder, '.ddk', 'runs', 'tiny', 'student', 'model.onnx'))).size > 0);
+    // Again: it is there already.
+    const again = await succeeds(world, ['run', 'tiny.yaml', ...there, '--json']);
+    assert.equal(resultOf(again).weightsDigest, resultOf(remote).weightsDigest);
+  } finally {
+    await other.remove();
+  }
+});
+
+test('runs, show and watch ask the scheduler, and need no data folder', async () => {
+  const [runs, show, watch] = await Promise.all([
+    succeeds(world, ['runs', ...there, '--data', 'nowhere']),
+    succeeds(world, ['show', 'tiny', '--data', 'nowhere'], { env: { DDK_SCHEDULER: services.scheduler } }),
+    succeeds(world, ['watch', 'tiny', ...there, '--data', 'nowhere']),
+  ]);
+  assert.match(runs.stdout, /^tiny +succeeded +2 of 2/m);
+  for (const name of domainNames) assert.match(show.stdout, new RegExp(`^${name} +\\d`, 'm'));
+  assert.match(watch.stdout, /^succeeded$/m);
+  await assert.rejects(stat(join(world.folder, 'nowhere')));
+});
+
+test('a run at a scheduler is extended, and previewed with its evaluator', async () => {
+  const longer = resultOf(await succeeds(world, ['resume', 'tiny', '--extend', '1', ...there, '--json']));
+  assert.equal((longer.run as { intervalsPlanned: number }).intervalsPlanned, 3);
+  const preview = resultOf(
+    await succeeds(world, ['preview', 'tiny.yaml', ...there, '--evaluator', services.evaluator, '--json']),
+  ) as { weights: number[]; gaps: { ratio: number }[] };
+  assert.equal(preview.gaps.length, 3);
+  const alone = await world.ddk(['preview', 'tiny.yaml', ...there]);
+  assert.equal(alone.code, 1);
+  assert.match(alone.stderr, /give the address of a domain-evaluator with --evaluator too\.$/m);
+});
+
+test('who stops looking on stops nothing; the run is paused, resumed and cancelled from elsewhere', async () => {
+  const spec = await world.spec({ name: 'long', training: { intervals: 9, intervalSteps: 4000 } });
+  const run = world.start(['run', spec, ...there, '--json']);
+  assert.ok(await run.said(/"step":/));
+  run.kill('SIGINT');
+  const { code, stderr } = await run.finished;
+  assert.equal(code, 130);
+  assert.match(stderr, /^long goes on at .*: `ddk watch long --scheduler .*` shows it/m);
+  const state = async (): Promise<string> => (await succeeds(world, ['show', 'long', ...there])).stdout;
+  assert.match(await state(), /^state +training interval 1 of 9$/m);
+  assert.match((await succeeds(world, ['pause', 'long', ...there])).stdout, /^long: paused/m);
+  const resumed = world.start(['resume', 'long', ...there, '--json']);
+  assert.ok(await resumed.said(/"step":/));
+  assert.match((await succeeds(world, ['pause', 'long', ...there])).stdout, /^long: paused/m);
+  const paused = await resumed.finished;
+  assert.equal(paused.code, 1);
+  assert.match(paused.stderr, /`ddk resume long --scheduler .*` continues it\.$/m);
+  assert.match((await succeeds(world, ['cancel', 'long', ...there])).stdout, /^long: cancelled$/m);
+});
+
+test('a folder that is not that of the services, and an address without a scheduler, are said to be that', async () => {
+  const [elsewhere, nobody, noPort] = await Promise.all([
+    world.ddk(['run', await world.spec({ name: 'lost' }), ...there, '--data', 'other']),
+    world.ddk(['runs', '--scheduler', '127.0.0.1:9']),
+    world.ddk(['runs', '--scheduler', 'localhost']),
+  ]);
+  assert.match(
+    elsewhere.stderr,
+    /keeps its runs elsewhere than in .*other: give the folder that its services have as DDK_DATA/,
+  );
+  assert.match(nobody.stderr, /no connection to 127\.0\.0\.1:9 within 5000 ms; is it running\?/);
+  assert.match(noPort.stderr, /It must be host:port, such as 127\.0\.0\.1:7000\./);
+});
