@@ -32,13 +32,7 @@ function python() {
   if (!existsSync(`${folder}/ready`)) {
     const run = (command, args) => execFileSync(command, args, { stdio: 'inherit' });
     run('python3', ['-m', 'venv', folder]);
-    const install = ['-m', 'pip', 'install', '--quiet', 'numpy', 'torch'];
-    try {
-      run(interpreter, [...install, '--extra-index-url', 'https://download.pytorch.org/whl/cpu']);
-    } catch {
-      // Where only the registry's own index can be reached, its (larger) build runs on the CPU just as well.
-      run(interpreter, install);
-    }
+    run(interpreter, ['-m', 'pip', 'install', '--quiet', 'numpy', 'torch']);
     execFileSync('touch', [`${folder}/ready`]);
   }
   return interpreter;
@@ -48,7 +42,7 @@ const common = ['--shape', shape, '--k', values.k, '--threads', values.threads];
 const torch = (...args) => [python(), ['test/bench/torch_step.py', ...common, ...args]];
 const sides = {
   ddk: () => ['node', [ours, ...common]],
-  'ddk spinning': () => ['node', [ours, ...common, '--spinning']],
+  'ddk sleeping': () => ['node', [ours, ...common, '--spin-us', '0']],
   'torch eager': () => torch(),
   'torch eager sdpa': () => torch('--attention', 'sdpa'),
   'torch compile': () => torch('--compile'),

@@ -1,6 +1,12 @@
 // ONNX Runtime sessions: the C API by FFI, and onnxruntime-node's binding behind the same interface.
 export { openRuntime } from './open.js';
-export { type Placement, readPlacement } from './placement.js';
+export {
+  type InferencePlacement,
+  type Placement,
+  readInferencePlacement,
+  readPlacement,
+} from './placement.js';
+export { probeProvider } from './probe.js';
 export { chooseProvider } from './provider.js';
 export {
   type Binding,

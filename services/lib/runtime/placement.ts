@@ -1,6 +1,6 @@
 // Where sessions compute, as the environment of a process says it.
 import type { Environment } from '#base';
-import type { ProviderSetting } from './types.js';
+import type { ProviderSetting, RuntimeKind } from './types.js';
 
 export interface Placement {
   readonly provider: ProviderSetting;
@@ -17,4 +17,14 @@ export function readPlacement(env: Environment): Placement {
     device: env.integer('DDK_DEVICE', { min: 0, max: 255, fallback: 0 }),
     threads: env.integer('DDK_THREADS', { min: 0, max: 1024, fallback: 0 }),
   };
+}
+
+export interface InferencePlacement extends Placement {
+  /** Which way to ONNX Runtime; training has only the `c-api`. */
+  readonly runtime: RuntimeKind;
+}
+
+/** Reads what `readPlacement` reads, and DDK_RUNTIME. */
+export function readInferencePlacement(env: Environment): InferencePlacement {
+  return { ...readPlacement(env), runtime: env.choice('DDK_RUNTIME', ['c-api', 'binding'], 'c-api') };
 }

@@ -21,8 +21,11 @@ export interface SessionOptions {
   readonly deviceId?: number;
   /** Threads inside an operator on the CPU; 0 takes all cores. Part of what decides the bits of a result. */
   readonly threads: number;
-  /** Whether idle threads of the session spin. Default false: several sessions share the cores. */
-  readonly spinning?: boolean;
+  /**
+   * How long an idle thread of the session spins before it sleeps, in microseconds. Default 0, as several sessions share the
+   * cores; waking a thread costs some tens of microseconds, which shows in graphs of many small operators.
+   */
+  readonly spinUs?: number;
   /** How far ONNX Runtime rewrites the graph, default `all`. */
   readonly optimisation?: 'disabled' | 'basic' | 'extended' | 'all';
   /** Folder against which the locations of external initializers in a model given as bytes are resolved. */

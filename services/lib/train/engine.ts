@@ -16,7 +16,7 @@ import { StateSet } from './state-set.js';
 
 export type Execution = Pick<
   SessionOptions,
-  'provider' | 'deviceId' | 'threads' | 'spinning' | 'gpuMemoryLimitBytes' | 'profilePrefix'
+  'provider' | 'deviceId' | 'threads' | 'spinUs' | 'gpuMemoryLimitBytes' | 'profilePrefix'
 >;
 
 /** Where state comes from: a model's weights, or a checkpoint. Arrays are copied. */
@@ -32,6 +32,9 @@ export interface StateSource {
     room?: Float32Array<ArrayBuffer>,
   ): Promise<Float32Array | undefined> | Float32Array | undefined;
 }
+
+/** Long enough for the gaps between a step's operators, too short to take a core from others. */
+const briefSpinUs = 100;
 
 interface Direction {
   readonly source: StateSet;
@@ -63,6 +66,7 @@ export class TrainEngine {
     const session = await runtime.createSession(program.bytes, {
       // Its block would hold a second copy of the gradients.
       memoryPattern: false,
+      spinUs: briefSpinUs,
       ...execution,
     });
     try {
