@@ -45,8 +45,9 @@ export function addEvaluatorOption(command: Command): Command {
 /** Where the options lead; undefined: the services run in this process. */
 export function remoteOf(options: RemoteOptions, allowInsecure: boolean): RemoteAddress | undefined {
   const { scheduler, evaluator } = options;
-  if (scheduler === undefined) return undefined;
-  return { scheduler, evaluator, security: securityOf(options, allowInsecure) };
+  // An empty variable counts as not set.
+  if (!scheduler) return undefined;
+  return { scheduler, evaluator: evaluator || undefined, security: securityOf(options, allowInsecure) };
 }
 
 function securityOf({ tlsCa, tlsCert, tlsKey }: RemoteOptions, allowPlaintext: boolean): Security {
@@ -60,10 +61,12 @@ function securityOf({ tlsCa, tlsCert, tlsKey }: RemoteOptions, allowPlaintext: b
   return { allowPlaintext, ...(Object.keys(tls).length > 0 && { tls }) };
 }
 
-/** An empty variable counts as not set. */
-function address(text: string): string | undefined {
-  if (text === '') return undefined;
-  if (/^unix:./.test(text) || /^(dns:\/\/\/)?(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):\d{1,5}$/.test(text))
+function address(text: string): string {
+  if (
+    text === '' ||
+    /^unix:./.test(text) ||
+    /^(dns:\/\/\/)?(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):\d{1,5}$/.test(text)
+  )
     return text;
   throw new InvalidArgumentError('It must be host:port, such as 127.0.0.1:7000.');
 }
