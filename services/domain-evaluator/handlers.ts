@@ -5,7 +5,10 @@ import type {
   EvaluateGapsRequest,
   EvaluateGapsResponse,
 } from '#proto/ddk/v1/domain_evaluator';
-import { type CallContext, type Implementation, streamOf } from '#rpc';
+import { Provider } from '#proto/ddk/v1/types';
+import { type CallContext, type Health, type Implementation, streamOf } from '#rpc';
+import type { Runtime, Provider as RuntimeProvider } from '#runtime';
+import { requireRunId } from '#work';
 import { type EvaluationParts, evaluateInterval } from './evaluate-interval.js';
 import { measureGaps } from './measure-gaps.js';
 
@@ -13,13 +16,32 @@ export interface HandlerParts {
   readonly parts: EvaluationParts;
   /** Runs its body when the measuring before it has ended. */
   readonly inTurn: TakeTurn;
+  readonly describe: {
+    readonly provider: RuntimeProvider;
+    readonly why: string;
+    readonly threads: number;
+    readonly runtime: Runtime;
+    readonly health: Health;
+  };
 }
 
 export function evaluatorHandlers({
   parts,
   inTurn,
+  describe,
 }: HandlerParts): Implementation<typeof DomainEvaluatorServiceService> {
   return {
+    async describeEvaluator() {
+      const { checks } = await describe.health.report();
+      return {
+        provider: describe.provider === 'cuda' ? Provider.CUDA : Provider.CPU,
+        providerReason: describe.why,
+        runtimeVersion: describe.runtime.version,
+        threads: describe.threads,
+        checks: [...checks],
+      };
+    },
+
     async *evaluateGaps(request, context) {
       const measure = readRequest(request, parts, context);
       yield* streamOf((tell) => inTurn(() => measure((event) => tell({ event }))));
@@ -40,8 +62,7 @@ function readRequest(
       throw invalidArgument([{ field: 'subject', description: 'is not set; give work or checkpoint' }]);
     case 'work': {
       const work = subject.value;
-      if (work.runId === '')
-        throw invalidArgument([{ field: 'work.run_id', description: 'is empty; give the id of a run' }]);
+      requireRunId(work.runId, 'work.run_id');
       return async (tell) => {
         // Where it was complete already the gaps are told here, from the record.
         let told = false;

@@ -12,7 +12,7 @@ await runService({
   async start(config, { logger, lifecycle }) {
     const store = await openDataStore(config.data);
     lifecycle.defer('store', () => store.close());
-    const runtime = await openRuntime();
+    const runtime = await openRuntime(config.runtime);
     lifecycle.defer('runtime', () => runtime.close());
     return startDomainEvaluator(config, { store, runtime, logger });
   },

@@ -1,12 +1,13 @@
 // Domain-evaluator as a service: core, queue and server put together, for a process of its own and the embedded mode.
 import { randomUUID } from 'node:crypto';
-import { type Clock, createTurns, DdkError, type Logger, systemClock, type TakeTurn } from '#base';
+import { type Clock, createTurns, type Logger, systemClock, type TakeTurn } from '#base';
 import type { Bus } from '#bus';
 import { DomainEvaluatorServiceService } from '#proto/ddk/v1/domain_evaluator';
-import { Health, type RunningServer, service, startServer } from '#rpc';
-import { chooseProvider, type Runtime } from '#runtime';
+import { Health, outcomeFact, type RunningServer, service, startServer } from '#rpc';
+import { chooseProvider, probeProvider, type Runtime } from '#runtime';
 import type { Store } from '#store';
-import { consumeWork } from '#work';
+import { openTeacherCheck } from '#teacher';
+import { consumeWork, workerStopping } from '#work';
 import type { DomainEvaluatorConfig } from './config.js';
 import { type EvaluationParts, evaluateInterval } from './evaluate-interval.js';
 import { evaluatorHandlers } from './handlers.js';
@@ -29,11 +30,20 @@ export async function startDomainEvaluator(
   const { store, bus, runtime, logger, clock = systemClock, teacherPatienceMs = 60_000 } = dependencies;
   const { security, teacherAddress, device, threads } = config;
   const { provider, why } = chooseProvider(config.provider);
+  // A provider that cannot compute is found now and not when the first work comes.
+  await probeProvider(runtime, { provider, deviceId: device, threads });
+  const health = new Health({ logger });
   const stopping = new AbortController();
   const parts: EvaluationParts = {
     store,
     bus,
-    execution: { runtime, provider, device, threads },
+    execution: {
+      runtime,
+      provider,
+      device,
+      threads,
+      report: outcomeFact(health, 'session', `${provider}: ${why}`),
+    },
     teacherAddress,
     teacherPatienceMs,
     security,
@@ -51,9 +61,9 @@ export async function startDomainEvaluator(
       return body();
     });
 
-  const health = new Health({ logger });
   health.add('store', () => store.check());
-  health.set('provider', true, `${provider}: ${why}`);
+  const teacher = await openTeacherCheck({ address: teacherAddress, security });
+  health.add('teacher', (signal) => teacher.check(signal));
   if (bus !== undefined) health.add('bus', () => bus.check());
   const stopConsuming =
     bus === undefined
@@ -64,15 +74,17 @@ export async function startDomainEvaluator(
   const release = async (): Promise<void> => {
     await stopConsuming?.();
     await takeTurn(async () => {});
+    teacher.close();
   };
+  const describe = { provider, why, threads, runtime, health };
   const server = await startServer({
     address: config.listen,
-    services: [service(DomainEvaluatorServiceService, evaluatorHandlers({ parts, inTurn }))],
+    services: [service(DomainEvaluatorServiceService, evaluatorHandlers({ parts, inTurn, describe }))],
     health,
     logger,
     security,
     // A measurement is short and starts over elsewhere; waiting for it would gain nothing.
-    halt: () => stopping.abort(new DdkError('unavailable', 'The evaluator is stopping; ask again.')),
+    halt: () => stopping.abort(workerStopping('The evaluator')),
     release,
   }).catch(async (error: unknown) => {
     await release();

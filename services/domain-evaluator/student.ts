@@ -16,6 +16,8 @@ export interface Execution {
   readonly provider: Provider;
   readonly device: number;
   readonly threads: number;
+  /** Told after every piece of work in a session whether it went well. */
+  readonly report: (error: DdkError | undefined) => void;
 }
 
 export interface StudentScorer {
@@ -67,17 +69,30 @@ async function createScorer(
   config: DecoderConfig,
   weights: Weights,
   length: number,
-  { runtime, provider, device, threads }: Execution,
+  { runtime, provider, device, threads, report }: Execution,
 ): Promise<StudentScorer> {
   const positions = Math.min(positionsPerRun, Math.floor(maxLogitsBytes / (4 * config.vocabSize)));
   const rows = Math.max(1, Math.floor(positions / length));
   const graph = scoringModel({ config, weights, batch: rows, length, head: { kind: 'label_log_probs' } });
-  const session = await runtime.createSession(graph.bytes, {
-    provider,
-    deviceId: device,
-    threads,
-    externalDataFolder: graph.externalDataFolder,
-  });
+  const telling = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      const result = await work;
+      report(undefined);
+      return result;
+    } catch (thrown) {
+      const error = DdkError.from(thrown);
+      report(error);
+      throw error;
+    }
+  };
+  const session = await telling(
+    runtime.createSession(graph.bytes, {
+      provider,
+      deviceId: device,
+      threads,
+      externalDataFolder: graph.externalDataFolder,
+    }),
+  );
   return {
     rows,
     close: () => session.close(),
@@ -92,13 +107,11 @@ async function createScorer(
           labels[row * length + t] = BigInt(ids[t + 1]!);
         }
       }
-      const { label_log_probs } = await session.run(
-        {
-          input_ids: tensorOver('int64', [rows, length], inputs),
-          labels: tensorOver('int64', [rows, length], labels),
-        },
-        { signal },
-      );
+      const feeds = {
+        input_ids: tensorOver('int64', [rows, length], inputs),
+        labels: tensorOver('int64', [rows, length], labels),
+      };
+      const { label_log_probs } = await telling(session.run(feeds, { signal }));
       const logProbs = label_log_probs?.data;
       assert(logProbs instanceof Float32Array, 'label_log_probs is float32');
       return logProbs.subarray(0, windows.length * length);

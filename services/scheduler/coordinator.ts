@@ -13,7 +13,7 @@ import { RunLanes } from './run-lanes.js';
 import { isOver, isWorking, type RunState } from './run-state.js';
 import type { RunStore, StoredRun } from './run-store.js';
 import { assignWork, outstandingRecord, withdrawWork } from './work-records.js';
-import { reportOf } from './work-report.js';
+import { failureOf, reportOf } from './work-report.js';
 import type { Workers } from './workers.js';
 
 export interface CoordinatorOptions {
@@ -117,15 +117,7 @@ export class Coordinator {
     const input: RunInput =
       error === undefined
         ? { kind: 'work_lost', attempt, atMs }
-        : {
-            kind: 'work_failed',
-            work: found.work,
-            interval: stored.state.interval,
-            attempt,
-            reason: reasonOf(error),
-            retryable: true,
-            atMs,
-          };
+        : failureOf(stored.state, found, reasonOf(error), true, atMs);
     await this.#apply(stored, [input]);
   }
 
@@ -186,6 +178,7 @@ export class Coordinator {
         attempt,
         reason,
         retryable,
+        step: 0,
         atMs: clock.now(),
       };
     }

@@ -52,6 +52,8 @@ export type WorkReport =
       readonly attempt: number;
       readonly reason: Reason;
       readonly retryable: boolean;
+      /** Steps that the work has committed by now; 0 for other work than training. */
+      readonly step: number;
       readonly atMs: number;
     }
   /** Whoever had the work is gone; nobody is to blame. */

@@ -22,6 +22,7 @@ export function createRun(created: RunCreated): Transition {
     interval: 0,
     attempt: 1,
     failures: 0,
+    failedAtStep: 0,
     intervalsPlanned: created.spec.training?.intervals ?? 0,
     intervals: [],
     checkpointDigest: created.spec.baseCheckpointDigest,

@@ -1,11 +1,11 @@
 // What became of assigned work, and where it takes the run.
-import type { DomainGap, Interval, Reason } from '#proto/ddk/v1/types';
+import type { DomainGap, Interval } from '#proto/ddk/v1/types';
 import type { Work, WorkReport } from './events.js';
 import { dispatched, paused } from './moves.js';
 import { brokenLoss, startTraining } from './planning.js';
 import { isWorking, type RunState, type WorkingPhase } from './run-state.js';
 
-/** So many failures in a row of one piece of work pause the run. */
+/** So many failures of one piece of work in a row, with no step committed between them, pause the run. */
 export const mostFailures = 5;
 
 /** The report must be of the outstanding attempt. One that does not belong to the phase changes nothing. */
@@ -30,7 +30,7 @@ export function applyReport(state: RunState, report: WorkReport): RunState {
     case 'work_failed':
       if (!isWorking(kind) || kind !== phaseOfWork[report.work]) return state;
       return report.interval === state.interval || report.work === 'prepare' || report.work === 'export'
-        ? failed(state, kind, report.reason, report.retryable)
+        ? failed(state, kind, report)
         : state;
     case 'work_lost':
       return isWorking(kind) ? { ...state, attempt: state.attempt + 1 } : state;
@@ -94,14 +94,20 @@ function trained(
   };
 }
 
-function failed(state: RunState, kind: WorkingPhase, reason: Reason, retryable: boolean): RunState {
+function failed(
+  state: RunState,
+  kind: WorkingPhase,
+  { reason, retryable, step }: Extract<WorkReport, { kind: 'work_failed' }>,
+): RunState {
   if (!retryable) {
     return kind === 'preparing'
       ? { ...state, phase: { kind: 'failed', reason } }
       : paused(state, kind, reason);
   }
-  const failures = state.failures + 1;
-  if (failures < mostFailures) return { ...state, attempt: state.attempt + 1, failures };
+  const failures = step > state.failedAtStep ? 1 : state.failures + 1;
+  if (failures < mostFailures) {
+    return { ...state, attempt: state.attempt + 1, failures, failedAtStep: step };
+  }
   const message = `${failures} attempts in a row failed, the last one with: ${reason.message}`;
-  return paused({ ...state, failures }, kind, { code: 'WORK_FAILED', message });
+  return paused({ ...state, failures, failedAtStep: step }, kind, { code: 'WORK_FAILED', message });
 }

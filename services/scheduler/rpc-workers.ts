@@ -1,9 +1,10 @@
 // Workers that are called: a trainer and an evaluator at known addresses. What their streams tell goes on the local bus.
-import { createTurns, DdkError, type Logger } from '#base';
+import { type Clock, createTurns, DdkError, type Logger, systemClock } from '#base';
 import type { DomainEvaluatorServiceService } from '#proto/ddk/v1/domain_evaluator';
 import type { RunProgress } from '#proto/ddk/v1/events';
 import type { StudentTrainerServiceService } from '#proto/ddk/v1/student_trainer';
 import type { Client } from '#rpc';
+import { isWorkerStopping } from '#work';
 import type { Workers, WorkItem } from './workers.js';
 
 export interface RpcWorkersOptions {
@@ -14,11 +15,16 @@ export interface RpcWorkersOptions {
   readonly logger: Logger;
   /** The call has ended; with an error where it did not come to its end. The record says what was committed. */
   readonly onEnd: (item: WorkItem, error: DdkError | undefined) => void;
+  readonly clock?: Clock;
 }
+
+/** What a worker that is stopping had is not handed out before it has closed its door. */
+const stoppingMs = 500;
 
 /** One call of each worker at a time; further items wait for their turn. Calls end with this process. */
 export function rpcWorkers(options: RpcWorkersOptions): Workers {
   const closing = new AbortController();
+  const { clock = systemClock } = options;
   const turns = { trainer: createTurns(), evaluator: createTurns() };
 
   const call = async (item: WorkItem): Promise<void> => {
@@ -30,6 +36,13 @@ export function rpcWorkers(options: RpcWorkersOptions): Workers {
     }
     if (closing.signal.aborted) return;
     const { runId, interval, attempt } = item;
+    if (failure && isWorkerStopping(failure)) {
+      options.logger.info({ runId, interval, attempt }, `the worker of a ${item.work} call is stopping`);
+      // The sleep ends early only when the scheduler closes.
+      await clock.sleep(stoppingMs, closing.signal).catch(() => {});
+      if (!closing.signal.aborted) options.onEnd(item, undefined);
+      return;
+    }
     if (failure)
       options.logger.warn({ runId, interval, attempt, err: failure }, `${item.work} call ended early`);
     options.onEnd(item, failure);

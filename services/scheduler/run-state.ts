@@ -32,8 +32,10 @@ export interface RunState {
    * happens to the run in between.
    */
   readonly attempt: number;
-  /** Retryable failures in a row of the work outstanding. */
+  /** Retryable failures in a row of the work outstanding, without any step committed between them. */
   readonly failures: number;
+  /** Steps that had been committed when it last failed. */
+  readonly failedAtStep: number;
   readonly intervalsPlanned: number;
   /** Measured intervals, in order; all but the last are trained. */
   readonly intervals: readonly Interval[];

@@ -3,9 +3,10 @@ import {
   type EvaluationRecord,
   type ExportRecord,
   type IntervalRecord,
+  type Reason,
   WorkState,
 } from '#proto/ddk/v1/types';
-import type { Work, WorkReport } from './events.js';
+import type { WorkReport } from './events.js';
 import type { RunState } from './run-state.js';
 
 /** The record of the work that a state has outstanding. */
@@ -41,7 +42,13 @@ export function reportOf(state: RunState, found: OutstandingRecord, atMs: number
   const { attempt, interval } = state;
   const { record } = found;
   if (record.state === WorkState.FAILED && record.attempt === attempt)
-    return failure(state, found.work, record, atMs);
+    return failureOf(
+      state,
+      found,
+      record.failure ?? { code: 'WORK_FAILED', message: 'The worker gave no reason.' },
+      record.failureRetryable,
+      atMs,
+    );
   if (record.state !== WorkState.COMPLETE) return undefined;
   switch (found.work) {
     case 'evaluate':
@@ -70,14 +77,14 @@ export function reportOf(state: RunState, found: OutstandingRecord, atMs: number
   }
 }
 
-function failure(state: RunState, work: Work, record: OutstandingRecord['record'], atMs: number): WorkReport {
-  return {
-    kind: 'work_failed',
-    work,
-    interval: state.interval,
-    attempt: state.attempt,
-    reason: record.failure ?? { code: 'WORK_FAILED', message: 'The worker gave no reason.' },
-    retryable: record.failureRetryable,
-    atMs,
-  };
+/** The report that the outstanding attempt has failed. */
+export function failureOf(
+  { interval, attempt }: RunState,
+  { work, record }: OutstandingRecord,
+  reason: Reason,
+  retryable: boolean,
+  atMs: number,
+): WorkReport {
+  const step = 'step' in record ? record.step : 0;
+  return { kind: 'work_failed', work, interval, attempt, reason, retryable, step, atMs };
 }

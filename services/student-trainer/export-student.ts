@@ -33,9 +33,9 @@ export async function exportStudent(
     attempt,
     worker,
     signal: parts.stopping,
-    body: (assignment) =>
+    body: (assignment, signal) =>
       withSpan(spans.exportModel, { 'ddk.run': runId, 'ddk.attempt': attempt }, async () => {
-        const manifest = await exportFiles(store, await readPlan(store, runId), assignment);
+        const manifest = await exportFiles(store, await readPlan(store, runId), assignment, signal);
         const { digest } = await store.artifacts.put(ExportManifest.encode(manifest).finish());
         await assignment.commit({ exportDigest: digest, state: WorkState.COMPLETE });
       }),
@@ -52,6 +52,7 @@ async function exportFiles(
   { artifacts }: Store,
   { student }: RunPlan,
   { record }: Assignment<ExportRecord>,
+  signal: AbortSignal,
 ): Promise<ExportManifest> {
   const checkpoint = await readCheckpoint(record.checkpointDigest, artifacts);
   const weights = await openWeights(await artifacts.localPath(checkpoint.weights.digest));
@@ -62,6 +63,7 @@ async function exportFiles(
     failpoint('trainer.exporting');
     const files: ExportFile[] = [];
     for (const name of (await readdir(folder)).sort()) {
+      signal.throwIfAborted();
       const { digest, bytes } = await artifacts.putFile(path.join(folder, name));
       files.push({ name, digest, bytes: BigInt(bytes) });
     }

@@ -1,9 +1,10 @@
 // The trainer's RPCs, one function each.
-import { DdkError, invalidArgument, type TakeTurn } from '#base';
+import { DdkError, type TakeTurn } from '#base';
 import type { StudentTrainerServiceService } from '#proto/ddk/v1/student_trainer';
 import { Provider } from '#proto/ddk/v1/types';
-import { type Implementation, streamOf } from '#rpc';
+import { type Health, type Implementation, streamOf } from '#rpc';
 import type { Runtime, Provider as RuntimeProvider } from '#runtime';
+import { requireRunId } from '#work';
 import { exportStudent } from './export-student.js';
 import { trainInterval } from './interval-trainer.js';
 import type { TrainerParts } from './parts.js';
@@ -17,6 +18,7 @@ export interface HandlerParts {
     readonly why: string;
     readonly threads: number;
     readonly runtime: Runtime;
+    readonly health: Health;
   };
 }
 
@@ -28,6 +30,7 @@ export function trainerHandlers({
   return {
     async describeStudent() {
       const loaded = parts.engines.loaded;
+      const { checks } = await describe.health.report();
       return {
         provider: describe.provider === 'cuda' ? Provider.CUDA : Provider.CPU,
         providerReason: describe.why,
@@ -37,11 +40,12 @@ export function trainerHandlers({
         checkpointDigest: loaded?.checkpointDigest ?? '',
         parameters: BigInt(loaded?.parameters ?? 0),
         stateBytes: BigInt(loaded?.stateBytes ?? 0),
+        checks: [...checks],
       };
     },
 
     async *trainInterval(request, { signal }) {
-      required(request.runId);
+      requireRunId(request.runId);
       yield* streamOf(async (tell) => {
         const work = () => trainInterval(request, parts, (event) => tell({ event }), signal);
         tell({ event: { $case: 'finished', value: await inTurn(work) } });
@@ -49,6 +53,7 @@ export function trainerHandlers({
     },
 
     async getProgress({ runId }) {
+      requireRunId(runId);
       const progress = parts.board.get(runId);
       if (!progress)
         throw new DdkError('not_found', `This trainer has not worked on run "${runId}" since it started.`);
@@ -56,14 +61,9 @@ export function trainerHandlers({
     },
 
     async exportStudent(request) {
-      required(request.runId);
+      requireRunId(request.runId);
       const record = await inTurn(() => exportStudent(request, parts));
       return { manifest: record.manifest, exportDigest: record.exportDigest };
     },
   };
-}
-
-function required(runId: string): void {
-  if (runId === '')
-    throw invalidArgument([{ field: 'run_id', description: 'is empty; give the id of a run' }]);
 }

@@ -12,7 +12,7 @@ export function trainInterval(
   tell: (event: TrainEvent) => void,
   caller?: AbortSignal,
 ): Promise<IntervalRecord> {
-  const { store, worker } = parts;
+  const { store, worker, stopping } = parts;
   const others = workTeller({ ...parts, source }, 'train', work);
   const attributes = { 'ddk.run': work.runId, 'ddk.interval': work.interval, 'ddk.attempt': work.attempt };
   return doWork<IntervalRecord>({
@@ -22,6 +22,7 @@ export function trainInterval(
     attempt: work.attempt,
     worker,
     signal: caller ?? new AbortController().signal,
+    stopping,
     body: (assignment, signal) =>
       withSpan(spans.trainInterval, attributes, () =>
         new IntervalTraining(work, assignment, parts, tell, others).run(signal),

@@ -116,6 +116,7 @@ export class IntervalTraining {
     const { plan, corpus, engine, cursors, fetchTargets, signal } = options;
     const { record } = this.#assignment;
     const { training } = plan.spec;
+    const { stopping } = this.#parts;
     const feed = stepFeed<Targets | undefined>({
       corpus,
       seed: training?.seed ?? 0,
@@ -126,32 +127,47 @@ export class IntervalTraining {
       cursors,
       ahead,
       fetchTargets,
-      signal,
+      // Whoever is about to end does not wait for the teacher.
+      signal: AbortSignal.any([signal, stopping]),
     });
     const rates = schedule(plan);
     const commitEveryMs = (training?.checkpointSeconds || Number.POSITIVE_INFINITY) * 1000;
+    /** Where the sampler stands after the steps that are done but not committed. */
+    let uncommitted: Cursors | undefined;
     for (;;) {
       const waitedFromMs = this.#parts.clock.monotonicMs();
-      const next = await feed.next();
+      const next = await feed.next().catch((error: unknown) => {
+        if (!stopping.aborted) throw error;
+        return undefined;
+      });
+      if (next === undefined) {
+        if (uncommitted) await this.#commit(engine, plan, uncommitted, false);
+        stopping.throwIfAborted();
+        return;
+      }
       if (next.done) return;
       const prepared = next.value;
       const waitMs = this.#parts.clock.monotonicMs() - waitedFromMs;
       const attributes = { 'ddk.run': this.#work.runId, 'ddk.step': prepared.step };
       const done = await withSpan(spans.trainStep, attributes, () =>
-        engine.step(rowsOf(prepared), learningRate(rates, prepared.step), { signal }),
+        this.#parts.engines.telling(
+          engine.step(rowsOf(prepared), learningRate(rates, prepared.step), { signal }),
+        ),
       );
       for (const domain of prepared.domains) this.#drawn[domain] = (this.#drawn[domain] ?? 0) + 1;
       this.#record(stepMetrics(prepared.step, done, plan.encoding ? waitMs : 0), corpus);
       const isLast = prepared.step === record.endStep;
       const isDue = this.#parts.clock.monotonicMs() - this.#lastCommitMs >= commitEveryMs;
-      const isStopping = this.#parts.stopping.aborted;
-      if (isLast || isDue || isStopping) await this.#commit(engine, plan, prepared.cursors, isLast);
+      const isStopping = stopping.aborted;
+      uncommitted = prepared.cursors;
+      if (isLast || isDue || isStopping) {
+        await this.#commit(engine, plan, uncommitted, isLast);
+        uncommitted = undefined;
+      }
       if (isStopping && !isLast) {
         await feed.return(undefined);
-        throw new DdkError(
-          'aborted',
-          'The trainer is stopping; another attempt continues from the commit just made.',
-        );
+        // Another attempt continues from the commit just made.
+        stopping.throwIfAborted();
       }
     }
   }

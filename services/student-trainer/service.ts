@@ -1,14 +1,13 @@
 // The trainer as a service: core, queues and server put together, for a process of its own and for the embedded mode.
 import { randomUUID } from 'node:crypto';
-import path from 'node:path';
-import { type Clock, createTurns, DdkError, type Logger, systemClock, type TakeTurn } from '#base';
+import { type Clock, createTurns, type Logger, systemClock, type TakeTurn } from '#base';
 import type { Bus } from '#bus';
 import { StudentTrainerServiceService } from '#proto/ddk/v1/student_trainer';
-import { Health, type RunningServer, service, startServer } from '#rpc';
-import { chooseProvider, type Runtime } from '#runtime';
+import { Health, outcomeFact, type RunningServer, service, startServer } from '#rpc';
+import { chooseProvider, probeProvider, type Runtime } from '#runtime';
 import type { Store } from '#store';
-import { openTargetCache, openTeacher } from '#teacher';
-import { consumeWork } from '#work';
+import { openTargetCache, openTeacher, openTeacherCheck, targetCacheFolder } from '#teacher';
+import { consumeWork, workerStopping } from '#work';
 import type { StudentTrainerConfig } from './config.js';
 import { exportStudent } from './export-student.js';
 import { trainerHandlers } from './handlers.js';
@@ -34,12 +33,16 @@ export async function startStudentTrainer(
   const { security } = config;
   const { provider, why } = chooseProvider(config.provider);
   const execution = { provider, deviceId: config.device, threads: config.threads };
-  const engines = new WarmEngine(runtime, execution, store.artifacts, logger);
+  // A provider that cannot compute is found now and not when the first work comes.
+  await probeProvider(runtime, execution);
+  const health = new Health({ logger });
+  const report = outcomeFact(health, 'session', `${provider}: ${why}`);
+  const engines = new WarmEngine({ runtime, execution, artifacts: store.artifacts, logger, report });
   const cacheBytes = config.targetCacheBytes ?? 1024 ** 3;
   const cache =
     cacheBytes > 0
       ? await openTargetCache({
-          folder: path.join(config.data, 'cache', 'targets'),
+          folder: targetCacheFolder(config.data),
           maxBytes: cacheBytes,
           logger,
         })
@@ -57,9 +60,9 @@ export async function startStudentTrainer(
     worker: `student-trainer/${process.pid}/${randomUUID()}`,
     stopping: stopping.signal,
   };
-  const health = new Health({ logger });
   health.add('store', () => store.check());
-  health.set('session', true, `${provider}: ${why}`);
+  const teacher = await openTeacherCheck({ address: config.teacherAddress, security });
+  health.add('teacher', (signal) => teacher.check(signal));
   if (bus) health.add('bus', () => bus.check());
 
   // One engine: work is done one after the other, whichever way it came.
@@ -82,11 +85,12 @@ export async function startStudentTrainer(
   const handlers = trainerHandlers({
     parts,
     inTurn,
-    describe: { provider, why, threads: config.threads, runtime },
+    describe: { provider, why, threads: config.threads, runtime, health },
   });
   const release = async (): Promise<void> => {
     for (const one of stops) await one();
     await takeTurn(() => engines.close());
+    teacher.close();
   };
   const server = await startServer({
     address: config.listen,
@@ -95,7 +99,7 @@ export async function startStudentTrainer(
     logger,
     security,
     // The step in hand is finished and committed.
-    halt: () => stopping.abort(new DdkError('unavailable', 'The trainer is stopping; ask again.')),
+    halt: () => stopping.abort(workerStopping('The trainer')),
     release,
   }).catch(async (error: unknown) => {
     await release();

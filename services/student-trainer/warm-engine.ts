@@ -1,5 +1,5 @@
 // The engine between two pieces of work: kept while the next continues exactly what it holds.
-import { canonicalJson, type Logger } from '#base';
+import { canonicalJson, DdkError, type Logger } from '#base';
 import type { Runtime } from '#runtime';
 import type { ArtifactStore } from '#store';
 import { spans, withSpan } from '#telemetry';
@@ -21,22 +21,25 @@ export interface Loaded {
   readonly stateBytes: number;
 }
 
+export interface WarmEngineOptions {
+  readonly runtime: Runtime;
+  readonly execution: Execution;
+  readonly artifacts: ArtifactStore;
+  readonly logger: Logger;
+  /** Told after every piece of work in a session whether it went well. */
+  readonly report: (error: DdkError | undefined) => void;
+}
+
 export class WarmEngine {
-  readonly #runtime: Runtime;
-  readonly #execution: Execution;
-  readonly #artifacts: ArtifactStore;
-  readonly #logger: Logger;
+  readonly #options: WarmEngineOptions;
   #engine: TrainEngine | undefined;
   #programKey = '';
   /** The checkpoint whose state the engine holds; empty while it holds steps that are not committed. */
   #holds = '';
   #loaded: Loaded | undefined;
 
-  constructor(runtime: Runtime, execution: Execution, artifacts: ArtifactStore, logger: Logger) {
-    this.#runtime = runtime;
-    this.#execution = execution;
-    this.#artifacts = artifacts;
-    this.#logger = logger;
+  constructor(options: WarmEngineOptions) {
+    this.#options = options;
   }
 
   get loaded(): Loaded | undefined {
@@ -49,17 +52,18 @@ export class WarmEngine {
     spec: StepSpec,
     checkpointDigest: string,
   ): Promise<{ readonly engine: TrainEngine; readonly manifest: CheckpointManifest }> {
+    const { artifacts, logger } = this.#options;
     const engine = await this.#withProgram(spec);
     const warm = this.#holds === checkpointDigest;
     this.#holds = '';
     const manifest = warm
-      ? await readCheckpoint(checkpointDigest, this.#artifacts)
+      ? await readCheckpoint(checkpointDigest, artifacts)
       : await withSpan(spans.loadCheckpoint, { 'ddk.checkpoint': checkpointDigest }, () =>
-          restoreCheckpoint(engine, checkpointDigest, this.#artifacts),
+          restoreCheckpoint(engine, checkpointDigest, artifacts),
         );
     if (manifest.environment && !warm)
       for (const difference of environmentDifferences(manifest.environment, engine.environment))
-        this.#logger.warn(
+        logger.warn(
           { checkpointDigest, difference },
           'equal bits cannot be expected: the checkpoint was made elsewhere',
         );
@@ -83,6 +87,20 @@ export class WarmEngine {
     if (this.#loaded) this.#loaded = { ...this.#loaded, checkpointDigest };
   }
 
+  /** Reports how work in the engine's session ends. A step that was computed and refused is no fault of the session. */
+  async telling<T>(work: Promise<T>): Promise<T> {
+    const { report } = this.#options;
+    try {
+      const result = await work;
+      report(undefined);
+      return result;
+    } catch (thrown) {
+      const error = DdkError.from(thrown);
+      report(error.reason === 'LOSS_NOT_FINITE' ? undefined : error);
+      throw error;
+    }
+  }
+
   async close(): Promise<void> {
     await this.#engine?.close();
     this.#engine = undefined;
@@ -95,7 +113,8 @@ export class WarmEngine {
     if (this.#engine && this.#programKey === key) return this.#engine;
     await this.close();
     this.#holds = '';
-    this.#engine = await TrainEngine.open({ runtime: this.#runtime, spec, execution: this.#execution });
+    const { runtime, execution } = this.#options;
+    this.#engine = await this.telling(TrainEngine.open({ runtime, spec, execution }));
     this.#programKey = key;
     return this.#engine;
   }

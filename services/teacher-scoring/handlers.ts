@@ -12,10 +12,13 @@ import type { Scorer } from './scorer.js';
 import { readOptions, readWindows, type ScoringLimits, type ScoringRequest } from './scoring-request.js';
 import { untilDraining } from './until-draining.js';
 
+/** What is served and where; how it is changes. */
+export type ModelDescription = Omit<DescribeModelResponse, 'checks'>;
+
 export interface HandlerParts {
   readonly scorer: Scorer;
   readonly limits: ScoringLimits;
-  readonly description: DescribeModelResponse;
+  readonly description: ModelDescription;
   readonly health: Health;
 }
 
@@ -24,7 +27,10 @@ const ahead = 3;
 
 export function teacherHandlers(parts: HandlerParts): Implementation<typeof TeacherScoringServiceService> {
   return {
-    describeModel: async () => parts.description,
+    async describeModel() {
+      const { checks } = await parts.health.report();
+      return { ...parts.description, checks: [...checks] };
+    },
     scoreSequences: (requests, context) => scoreSequences(parts, requests, context),
   };
 }

@@ -9,7 +9,7 @@ await runService({
   environment: process.env,
   readConfig,
   async start(config, { logger, lifecycle }) {
-    const runtime = await openRuntime();
+    const runtime = await openRuntime(config.runtime);
     lifecycle.defer('runtime', () => runtime.close());
     return startTeacherScoring(config, { runtime, logger });
   },

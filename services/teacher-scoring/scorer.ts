@@ -49,8 +49,7 @@ export function createScorer({ sessions, vocabSize, report }: ScorerOptions): Sc
       return { outputs, durationMs: performance.now() - startedMs };
     } catch (thrown) {
       const error = DdkError.from(thrown);
-      // A run that its caller has ended says nothing about the session.
-      if (error.code !== 'cancelled') report(error);
+      report(error);
       throw error;
     }
   };

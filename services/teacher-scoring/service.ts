@@ -1,13 +1,13 @@
 // Teacher-scoring as a service: model, sessions and server put together, for a process of its own and the embedded mode.
-import { assert, type DdkError, type Logger } from '#base';
+import { assert, type Logger } from '#base';
 import { type ModelFolder, openModel } from '#model';
 import { parameterCount } from '#nn';
-import { type DescribeModelResponse, TeacherScoringServiceService } from '#proto/ddk/v1/teacher_scoring';
+import { TeacherScoringServiceService } from '#proto/ddk/v1/teacher_scoring';
 import { Provider } from '#proto/ddk/v1/types';
-import { Health, type RunningServer, service, startServer } from '#rpc';
+import { Health, outcomeFact, type RunningServer, service, startServer } from '#rpc';
 import { chooseProvider, type Runtime } from '#runtime';
 import type { TeacherScoringConfig } from './config.js';
-import { teacherHandlers } from './handlers.js';
+import { type ModelDescription, teacherHandlers } from './handlers.js';
 import { createScorer } from './scorer.js';
 import type { ScoringLimits } from './scoring-request.js';
 import { maximumRows, openSessions } from './sessions.js';
@@ -29,14 +29,10 @@ export async function startTeacherScoring(
   const { device, threads, security } = config;
   const model = await openModel(config.model);
   const { provider, why } = chooseProvider(config.provider);
-  const remark = `${provider}: ${why}`;
   const limits = limitsOf(model);
 
   const health = new Health({ logger });
-  const report = (error: DdkError | undefined): void => {
-    if (error === undefined) health.set('session', true, remark);
-    else health.set('session', false, `the last scoring failed: ${error.message}`);
-  };
+  const report = outcomeFact(health, 'session', `${provider}: ${why}`);
   const sessions = openSessions({ model, runtime, provider, device, threads, logger });
   const scorer = createScorer({ sessions, vocabSize: limits.vocabSize, report });
   try {
@@ -87,8 +83,8 @@ function limitsOf({ config, fingerprint }: ModelFolder): ScoringLimits {
 function describe(
   { config, tokenizer }: ModelFolder,
   limits: ScoringLimits,
-  where: Pick<DescribeModelResponse, 'provider' | 'providerReason' | 'runtimeVersion'>,
-): DescribeModelResponse {
+  where: Pick<ModelDescription, 'provider' | 'providerReason' | 'runtimeVersion'>,
+): ModelDescription {
   return {
     fingerprint: limits.fingerprint,
     vocabularySize: limits.vocabSize,

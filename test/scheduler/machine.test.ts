@@ -17,7 +17,7 @@ function afterAll(state: RunState, ...inputs: RunInput[]): RunState {
   return inputs.reduce((current, input) => transition(current, input).state, state);
 }
 
-function failure(state: RunState, retryable: boolean, code = 'TEACHER_UNAVAILABLE'): WorkReport {
+function failure(state: RunState, retryable: boolean, code = 'TEACHER_UNAVAILABLE', step = 0): WorkReport {
   const work = {
     preparing: 'prepare',
     measuring: 'evaluate',
@@ -33,6 +33,7 @@ function failure(state: RunState, retryable: boolean, code = 'TEACHER_UNAVAILABL
     attempt: state.attempt,
     reason: { code, message: 'The teacher does not answer.' },
     retryable,
+    step,
     atMs,
   };
 }
@@ -201,6 +202,17 @@ test('failures are counted anew once the work gets further', () => {
   state = transition(state, failure(state, true)).state;
   assert.equal(state.failures, 1);
   assert.equal(advance(state, 'measuring').failures, 0);
+});
+
+test('failures between which steps were committed are not failures in a row', () => {
+  let state = advance(started(), 'training', 1);
+  for (let step = 11; step <= 19; step++) {
+    state = transition(state, failure(state, true, 'WORKER_LOST', step)).state;
+    assert.deepEqual([state.phase.kind, state.failures, state.failedAtStep], ['training', 1, step]);
+  }
+  for (let failures = 2; failures <= mostFailures; failures++)
+    state = transition(state, failure(state, true, 'WORKER_LOST', 19)).state;
+  assert.equal(state.phase.kind, 'paused');
 });
 
 test('a failure that trying again cannot mend pauses the run with its reason', () => {

@@ -43,7 +43,10 @@ async function serveWorkers(behaviour: Behaviour, address = '127.0.0.1:0'): Prom
         describeStudent: never('DescribeStudent'),
         getProgress: never('GetProgress'),
       }),
-      service(DomainEvaluatorServiceService, { evaluateGaps: (_, context) => behaviour.evaluate(context) }),
+      service(DomainEvaluatorServiceService, {
+        evaluateGaps: (_, context) => behaviour.evaluate(context),
+        describeEvaluator: never('DescribeEvaluator'),
+      }),
     ],
     health: new Health({ logger: silentLogger }),
     logger: silentLogger,

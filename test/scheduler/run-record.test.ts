@@ -25,6 +25,7 @@ function everyState(): RunState[] {
     attempt: 1,
     reason: { code: 'NOT_FOUND', message: 'gone' },
     retryable: false,
+    step: 0,
     atMs,
   }).state;
   return [...working, state, failed, ...asked('pause_requested'), ...asked('cancel_requested')];

@@ -14,6 +14,7 @@ export type {
   MethodDefinition,
   ServiceDefinition,
 } from './method.js';
+export { outcomeFact } from './outcome-fact.js';
 export { readServiceProcess, runService, type ServiceOptions, type ServiceProcess } from './run-service.js';
 export { type RunningServer, type ServerSettings, type Service, service, startServer } from './server.js';
 export { readServing, type Serving } from './serving.js';

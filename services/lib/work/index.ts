@@ -4,6 +4,7 @@ export { type Assignment, type Claim, claimWork, type RecordCodec, type WorkReco
 export { doWork, type WorkOptions } from './do-work.js';
 export { consumeWork, enqueueWork, workQueues } from './queue.js';
 export { decodeRunEvent, type EventKind, publishRunEvent, runEventSubject } from './run-events.js';
-export { readRunSpec } from './run-spec.js';
+export { readRunSpec, requireRunId } from './run-spec.js';
+export { isWorkerStopping, workerStopping } from './stopping.js';
 export { readStudent, type Student } from './student.js';
 export { type TellerOptions, type WorkName, type WorkTeller, workTeller } from './teller.js';

@@ -1,7 +1,21 @@
 // What a run is: its spec, from its record.
-import { DdkError } from '#base';
+import { DdkError, invalidArgument } from '#base';
 import { Run, type RunSpec } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
+
+/** As the scheduler makes them: a segment of a record's key. */
+const runIdPattern = /^(?=.{1,200}$)[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+
+/** invalid_argument with a violation of `field`, for ids that no run can have. */
+export function requireRunId(runId: string, field = 'run_id'): void {
+  if (runIdPattern.test(runId)) return;
+  const shown = JSON.stringify(runId.length > 100 ? `${runId.slice(0, 100)}...` : runId);
+  const description =
+    runId === ''
+      ? 'is empty; give the id of a run'
+      : `is ${shown}; give the id of a run, as ListRuns tells it`;
+  throw invalidArgument([{ field, description }]);
+}
 
 /** not_found: there is no such run. */
 export async function readRunSpec({ records }: Store, runId: string): Promise<RunSpec> {

@@ -35,6 +35,7 @@ test('reflection lists the services that are served and describes their methods'
     address: '127.0.0.1:0',
     services: [
       service(DomainEvaluatorServiceService, {
+        describeEvaluator: () => Promise.reject(new Error('not asked here')),
         async *evaluateGaps() {
           yield { event: undefined };
         },

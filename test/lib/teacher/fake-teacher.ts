@@ -41,6 +41,7 @@ export async function startFakeTeacher(address = '127.0.0.1:0'): Promise<FakeTea
             parameters: 1n,
             maximumRows: 4,
             maximumPositions: 4096,
+            checks: [],
           };
         },
         async *scoreSequences(requests) {
