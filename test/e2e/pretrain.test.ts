@@ -1,0 +1,35 @@
+// A model from scratch, and again once its training has ended.
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { after, before } from 'node:test';
+import { succeeds, type TinyWorld, tinyWorld } from '../support/tiny-world.js';
+
+let world: TinyWorld;
+before(async () => {
+  world = await tinyWorld();
+});
+after(() => world.remove());
+
+const shape = ['--hidden', '16', '--layers', '1', '--heads', '2', '--length', '24', '--batch', '2'];
+const pretrain = [
+  'pretrain',
+  'small',
+  '--text',
+  'mail=text/mail',
+  ...shape,
+  '--steps',
+  '3',
+  '--validation',
+  '2',
+];
+
+test('a training that has ended is not repeated, and has no last loss of its own to tell', async () => {
+  const first = await succeeds(world, pretrain);
+  assert.match(first.stderr, /^training small: .* parameters, 3 steps, last loss \d\.\d{3}$/m);
+  await rm(join(world.folder, 'small'), { recursive: true });
+  const again = await succeeds(world, pretrain);
+  assert.match(again.stderr, /^training small: continuing after step 3$/m);
+  assert.match(again.stderr, /^training small: .* parameters, 3 steps$/m);
+  assert.doesNotMatch(again.stderr, /NaN/);
+});
