@@ -11,10 +11,9 @@ import {
   type TrainingSpec,
 } from '#proto/ddk/v1/types';
 import { largestVocabSize } from '#targets';
+import { namePattern, nameRule } from './run-name.js';
 
 const digest = /^sha256:[0-9a-f]{64}$/;
-/** As in types.proto; inner dots stand alone, so that a name is a key too. */
-const runName = /^(?=.{1,63}$)[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*$/;
 
 const mostSteps = 2 ** 31 - 1;
 const largestK = 1024;
@@ -31,12 +30,7 @@ export function validateSpec(spec: RunSpec | undefined): asserts spec is RunSpec
 }
 
 function noteProblems(spec: RunSpec, note: Note): void {
-  if (!runName.test(spec.name)) {
-    note(
-      'name',
-      `must be 1 to 63 of a-z, 0-9, "_", "-" and single inner dots, but is ${JSON.stringify(spec.name)}`,
-    );
-  }
+  if (!namePattern.test(spec.name)) note('name', `must be ${nameRule}, but is ${JSON.stringify(spec.name)}`);
   const digests = {
     corpus_digest: spec.corpusDigest,
     student_digest: spec.studentDigest,

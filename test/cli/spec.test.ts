@@ -10,6 +10,7 @@ import { changedFields } from '../../services/cli/spec/changed-fields.js';
 import { parseSpec, readSpec } from '../../services/cli/spec/read-spec.js';
 import { specTemplate } from '../../services/cli/spec/template.js';
 import { toRunSpec } from '../../services/cli/spec/to-run-spec.js';
+import { namePattern } from '../../services/scheduler/run-name.js';
 
 const minimal = `
 name: a-run
@@ -109,4 +110,37 @@ test('a changed spec is told field by field', () => {
     'corpus (the text, its split or its windows) has changed',
     'mixture.alpha was 0.5, is 0.7',
   ]);
+});
+
+test('a name that init makes of a file is one that a spec, the scheduler and its records take', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'ddk-init-'));
+  try {
+    for (const [file, name] of [
+      ['a..b.yaml', 'a.b'],
+      ['ends..yaml', 'ends'],
+      ['..My Run (2).yaml', 'my-run-2-'],
+      [`${'x'.repeat(62)}.y.yaml`, 'x'.repeat(62)],
+      ['---.yaml', 'my-run'],
+    ] as const) {
+      const written = await initSpec(path.join(folder, file));
+      const spec = parseSpec(await readFile(written, 'utf8'), file, folder);
+      assert.equal(spec.name, name);
+      assert.ok(namePattern.test(spec.name));
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('a name is refused by a spec where the scheduler would refuse it', () => {
+  for (const name of ['a..b', 'a.', '.a', '-a', 'A', 'x'.repeat(64)])
+    assert.ok(
+      !namePattern.test(name) && problems(minimal.replace('a-run', JSON.stringify(name))).includes('name'),
+      name,
+    );
+  for (const name of ['a.b', '0', 'a_b-c.d', 'x'.repeat(63)])
+    assert.ok(
+      namePattern.test(name) && !problems(minimal.replace('a-run', JSON.stringify(name))).length,
+      name,
+    );
 });

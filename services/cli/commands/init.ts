@@ -3,16 +3,13 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { DdkError } from '#base';
+import { nameFrom } from '../../scheduler/run-name.js';
 import { specTemplate } from '../spec/template.js';
 
 /** Writes a new spec; never over an existing file. Returns its path. */
 export async function initSpec(file: string): Promise<string> {
   const stem = path.basename(file).replace(/\.(ya?ml)$/, '');
-  const name =
-    stem
-      .toLowerCase()
-      .replace(/[^a-z0-9._-]+/g, '-')
-      .replace(/^[^a-z0-9]+/, '') || 'my-run';
+  const name = nameFrom(stem, 'my-run');
   const handle = await open(file, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY).catch(
     (error: NodeJS.ErrnoException) => {
       if (error.code === 'EEXIST')

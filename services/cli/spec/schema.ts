@@ -1,15 +1,11 @@
 // The spec file of a run: its fields, their defaults and their limits, which are the scheduler's. Knows no paths and no files.
 import { z } from 'zod';
+import { namePattern, nameRule } from '../../scheduler/run-name.js';
 
 const fraction = z.number().min(0).max(1);
 const upToOne = z.number().positive().max(1);
 const count = (maximum: number) => z.int().min(1).max(maximum);
-const name = z
-  .string()
-  .regex(
-    /^(?=.{1,63}$)[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*$/,
-    'must be 1 to 63 lower-case letters, digits, dashes, underscores or single inner dots',
-  );
+const name = z.string().regex(namePattern, `must be ${nameRule}`);
 
 const domain = z.strictObject({
   name,

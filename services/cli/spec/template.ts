@@ -1,10 +1,11 @@
 // The commented spec that `ddk init` writes: every field, its default and what it is for.
+import { nameRule } from '../../scheduler/run-name.js';
 
 /** Text of a new spec file. The fields left out in comments have the defaults shown. */
 export function specTemplate(name: string): string {
   return `# A run of ddk. Paths are meant from this file's folder. \`ddk run FILE\` starts or continues it.
 
-# Unique among the runs of a data folder: lower-case letters, digits, dots, dashes, underscores.
+# Unique among the runs of a data folder: ${nameRule}.
 name: ${name}
 
 # Model folders with config.json, model.safetensors and tokenizer.json. Both must share one tokenizer.

@@ -20,6 +20,7 @@ import {
 import { methodName } from './names.js';
 import { createOutbox } from './outbox.js';
 import { errorFromStatus } from './status.js';
+import { unsendable } from './unsendable.js';
 
 export interface ClientOptions {
   readonly security?: Security;
@@ -107,7 +108,7 @@ async function unary(
     return await new Promise((resolve, reject) => {
       const call = channel.makeUnaryRequest(
         method.path,
-        method.requestSerialize,
+        ending.serialize,
         method.responseDeserialize,
         request,
         metadataOf(options),
@@ -132,7 +133,7 @@ async function* serverStream(
   const ending = endingOf(method, options);
   const call = channel.makeServerStreamRequest(
     method.path,
-    method.requestSerialize,
+    ending.serialize,
     method.responseDeserialize,
     request,
     metadataOf(options),
@@ -160,7 +161,7 @@ async function* bidirectional(
   const ending = endingOf(method, options);
   const call = channel.makeBidiStreamRequest(
     method.path,
-    method.requestSerialize,
+    ending.serialize,
     method.responseDeserialize,
     metadataOf(options),
     ending.grpc,
@@ -178,7 +179,7 @@ async function* bidirectional(
   try {
     yield* call.iterator({ destroyOnReturn: false });
   } catch (error) {
-    throw failure === undefined ? ending.errorOf(error) : failure.error;
+    throw failure === undefined || ending.unsent ? ending.errorOf(error) : failure.error;
   } finally {
     over.abort();
     ending.release();
@@ -200,7 +201,7 @@ async function pump(
   call.end();
 }
 
-/** How a call may end from this side: by a signal or by its deadline. */
+/** How a call may end from this side: by a signal, by its deadline, or because its request is no message. */
 function endingOf(method: Method, options: CallOptions) {
   const ownDeadlineMs =
     options.timeoutMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.timeoutMs;
@@ -210,7 +211,19 @@ function endingOf(method: Method, options: CallOptions) {
     if (signal.aborted) throw cancelledBy(signal, method);
   }
   const listeners: (() => void)[] = [];
+  let unsent: DdkError | undefined;
   return {
+    serialize(request: unknown): Buffer {
+      try {
+        return method.requestSerialize(request);
+      } catch (cause) {
+        unsent = unsendable(method, request, cause);
+        throw unsent;
+      }
+    },
+    get unsent() {
+      return unsent;
+    },
     grpc: (deadline === Number.POSITIVE_INFINITY ? {} : { deadline }) satisfies GrpcCallOptions,
     onAbort(cancel: () => void): void {
       for (const signal of signals) {
@@ -222,6 +235,7 @@ function endingOf(method: Method, options: CallOptions) {
       for (const remove of listeners) remove();
     },
     errorOf(error: unknown): DdkError {
+      if (unsent !== undefined) return unsent;
       const aborted = signals.find((signal) => signal.aborted);
       if (aborted !== undefined) return cancelledBy(aborted, method);
       return isServiceError(error) ? errorFromStatus(error) : DdkError.from(error);

@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { DdkError, type ErrorCode } from '#base';
-import { errorFromStatus, statusFromError } from '#rpc';
+import { DomainEvaluatorServiceService } from '#proto/ddk/v1/domain_evaluator';
+import { SchedulerServiceService } from '#proto/ddk/v1/scheduler';
+import { TeacherScoringServiceService } from '#proto/ddk/v1/teacher_scoring';
+import { createClient, errorFromStatus, statusFromError } from '#rpc';
 import { collect, failure, withEcho } from './echo.js';
 
 const codes: readonly ErrorCode[] = [
@@ -168,4 +171,47 @@ test('any sentence and any details survive, or are ignored without a failure', (
     }),
     { numRuns: 200, seed: 1 },
   );
+});
+
+test("a number that its field cannot hold is the caller's own mistake, named by field and method", async () => {
+  const scheduler = await createClient(SchedulerServiceService, '127.0.0.1:9');
+  const evaluator = await createClient(DomainEvaluatorServiceService, '127.0.0.1:9');
+  const teacher = await createClient(TeacherScoringServiceService, '127.0.0.1:9');
+  const drain = async (responses: AsyncIterable<unknown>) => {
+    for await (const _ of responses);
+  };
+  const options = {
+    fingerprint: 'f',
+    temperature: 1,
+    length: 8,
+    output: { $case: 'targets', value: { kind: { $case: 'topK', value: { k: 1.5 } } } },
+  } as const;
+  const cases: readonly (readonly [Promise<unknown>, string, RegExp])[] = [
+    [scheduler.listRuns({ pageSize: -5, pageToken: '' }), 'page_size', /SchedulerService\/ListRuns .*-5/],
+    [
+      drain(
+        evaluator.evaluateGaps({
+          subject: { $case: 'work', value: { runId: 'r', interval: 0, attempt: -1 } },
+        }),
+      ),
+      'work.attempt',
+      /DomainEvaluatorService\/EvaluateGaps .*-1/,
+    ],
+    [
+      drain(teacher.scoreSequences([{ message: { $case: 'options', value: options } }])),
+      'options.targets.top_k.k',
+      /TeacherScoringService\/ScoreSequences .*1\.5/,
+    ],
+  ];
+  for (const [call, field, message] of cases)
+    await assert.rejects(call, (error: DdkError) => {
+      assert.equal(error.code, 'invalid_argument');
+      assert.match(error.message, message);
+      assert.deepEqual(
+        error.violations.map((violation) => violation.field),
+        [field],
+      );
+      return true;
+    });
+  for (const client of [scheduler, evaluator, teacher]) client.close();
 });
