@@ -19,7 +19,7 @@ export interface NewRun {
 }
 
 /** Digest of a spec's encoding: equal specs have equal digests. */
-export function specDigest(spec: RunSpec): string {
+function specDigest(spec: RunSpec): string {
   return `sha256:${sha256Hex(RunSpec.encode(spec).finish())}`;
 }
 

@@ -100,7 +100,7 @@ function readOutput(
 }
 
 /** Bytes of the answer for one position. */
-export function outputBytes(output: Output, vocabSize: number): number {
+function outputBytes(output: Output, vocabSize: number): number {
   return output.kind === 'targets' ? bytesPerPosition(output.encoding, vocabSize) : 4;
 }
 

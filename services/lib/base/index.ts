@@ -4,11 +4,10 @@ export { assert, unreachable } from './assert.js';
 export { type Clock, ManualClock, systemClock } from './clock.js';
 export { canonicalJson, Sha256, sha256Hex } from './digest.js';
 export { Environment, presetVariable } from './environment.js';
-export { DdkError, type DdkErrorOptions, type ErrorCode, type Violation } from './errors.js';
+export { DdkError, type ErrorCode, type Violation } from './errors.js';
 export { failpoint } from './failpoint.js';
 export {
   createFileExclusive,
-  type DurableOptions,
   makeFolder,
   resolveInside,
   syncFolder,
@@ -25,7 +24,7 @@ export {
   halfFromFloat,
 } from './half.js';
 export { Lifecycle, onTermination } from './lifecycle.js';
-export { createLogger, type Logger, type LoggerOptions, setLogContext, silentLogger } from './log.js';
+export { createLogger, type Logger, setLogContext, silentLogger } from './log.js';
 export { keyedPermutation } from './permutation.js';
 export { keyedNormals, keyedUint32, keyedUniform } from './random.js';
 export { createTurns, type TakeTurn } from './turns.js';

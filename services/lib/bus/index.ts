@@ -1,7 +1,7 @@
 // Floor 2: publish, subscribe and work queues. The door of `#bus`.
 
-export { type CloudEvent, cloudEventHeaders } from './cloud-events.js';
+export { cloudEventHeaders } from './cloud-events.js';
 export { deadLetterSubject, retryDelayMs } from './dead-letters.js';
-export { type MemoryBusOptions, openMemoryBus } from './memory.js';
-export { maxMessageBytes, subjectMatches } from './subjects.js';
+export { openMemoryBus } from './memory.js';
+export { subjectMatches } from './subjects.js';
 export type { Bus, BusMessage, ConsumeOptions, Delivery, Stop } from './types.js';

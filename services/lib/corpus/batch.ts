@@ -17,7 +17,7 @@ export interface DocumentBatch {
 }
 
 /** Enough work that handing it over does not show, little enough that a few batches are no memory to speak of. */
-export const batchBytes = 1 << 18;
+const batchBytes = 1 << 18;
 const maxBatchDocuments = 4096;
 
 export class BatchBuilder {

@@ -10,7 +10,7 @@ const chunkBytes = 1 << 20;
 const minChunkBytes = 1 << 12;
 
 /** A record is held in memory whole, several times over while it is tokenised. */
-export const maxLineBytes = 32 << 20;
+const maxLineBytes = 32 << 20;
 
 /** Told how many bytes of the file have been read since the last call. */
 export type OnRead = (bytes: number) => void;

@@ -9,13 +9,13 @@ export type MixtureCondition = 'LOSS_NOT_FINITE' | 'MIXTURE_COLLAPSED' | 'DOMAIN
  * A domain below this weight is as good as switched off: one window in a million. Eq. 2 keeps every weight at or above
  * (1 - alpha) / N, so only an alpha at or next to 1 gets here.
  */
-export const smallestWeight = 1e-6;
+const smallestWeight = 1e-6;
 
 export function condition(reason: MixtureCondition, message: string): DdkError {
   return new DdkError('failed_precondition', message, { reason });
 }
 
-export function domainName(measurements: readonly DomainMeasurement[], index: number): string {
+function domainName(measurements: readonly DomainMeasurement[], index: number): string {
   const name = measurements[index]?.name;
   return name === undefined ? `domain ${index}` : `domain "${name}"`;
 }

@@ -1,5 +1,4 @@
 // How much of each domain to train on next: the equations of DDK and the plain policies beside them. Pure functions.
-export { type MixtureCondition, smallestWeight } from './conditions.js';
 export {
   type DomainMeasurement,
   discrepancyFactors,

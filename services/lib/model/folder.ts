@@ -24,7 +24,7 @@ export interface ModelFolder {
 const MAX_CONFIG_BYTES = 2 ** 20;
 
 /** Reads config.json of a model folder. */
-export async function readModelConfig(folder: string): Promise<DecoderConfig> {
+async function readModelConfig(folder: string): Promise<DecoderConfig> {
   const path = join(folder, 'config.json');
   return parseDecoderConfig(
     await readJson(path, MAX_CONFIG_BYTES, 'a model folder has a config.json as Hugging Face writes it'),

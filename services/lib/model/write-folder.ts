@@ -78,7 +78,7 @@ export async function writeModelFiles(folder: string, options: Omit<SaveOptions,
 }
 
 /** All parameters as float32, in one file, in canonical form: equal weights give equal bytes. */
-export async function writeParameters(
+async function writeParameters(
   path: string,
   config: DecoderConfig,
   parameter: (name: string) => Float32Array | Promise<Float32Array>,

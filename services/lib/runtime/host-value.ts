@@ -16,7 +16,7 @@ import { Handle, withHandle } from './handle.js';
 let hostMemory: bigint | undefined;
 
 /** The description of ordinary host memory; made once, it lives as long as the process. */
-export function hostMemoryInfo(): bigint {
+function hostMemoryInfo(): bigint {
   // OrtAllocatorType 1 = arena, OrtMemType 0 = default; only the device in it matters for borrowed memory.
   hostMemory ??= callForPointer('CreateCpuMemoryInfo', 1, 0);
   return hostMemory;

@@ -6,7 +6,7 @@ import koffi, { type LibraryHandle } from 'koffi';
 import { DdkError, presetVariable } from '#base';
 
 /** Version of the C API this project is written against: members up to this version are used. */
-export const apiVersion = 23;
+const apiVersion = 23;
 /** The oldest release that serves {@link apiVersion}; the struct is append-only, so every later one does as well. */
 const oldestMinor = 23;
 

@@ -1,12 +1,5 @@
 // The safetensors file format: reading by tensor, and streamed canonical writing.
-export {
-  dtypeByteLength,
-  isSafetensorsDtype,
-  type SafetensorsDtype,
-  safetensorsDtypes,
-  type WeightDtype,
-  weightDtype,
-} from './dtype.js';
+export { type WeightDtype, weightDtype } from './dtype.js';
 export { parseHeader, type SafetensorsHeader, type TensorEntry } from './header.js';
 export { readFloat32, readHeader, readTensor, toFloat32 } from './read.js';
 export { type TensorSource, writeSafetensors } from './write.js';

@@ -7,5 +7,4 @@ export {
   largestVocabSize,
   type TargetEncoding,
   type TopKTargets,
-  targetsFormatVersion,
 } from './encoding.js';

@@ -3,7 +3,7 @@
 import { symbolOfByte } from './byte-symbols.js';
 
 /** The token that ends a document in tokenizers of the GPT-2 family. */
-export const endOfTextToken = '<|endoftext|>';
+const endOfTextToken = '<|endoftext|>';
 
 /**
  * A complete tokenizer.json in the format of Python's `tokenizers`: a byte's id is its value, and `<|endoftext|>` is 256.

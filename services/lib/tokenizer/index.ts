@@ -1,5 +1,5 @@
 // Text to ids and back, as a tokenizer.json says; and whether two tokenizers are the same. The door of `#tokenizer`.
-export { byteLevelTokenizerJson, endOfTextToken } from './byte-level.js';
+export { byteLevelTokenizerJson } from './byte-level.js';
 export { probeText } from './probe-text.js';
 export { assertSameTokenizer, probeFingerprint } from './same.js';
 export {

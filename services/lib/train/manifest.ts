@@ -1,7 +1,7 @@
 // The state of training: which tensors there are, and under which names the step program reads and writes them.
 import { type DecoderConfig, decoderParameters } from '#nn';
 
-export const stateRoles = ['parameter', 'm', 'v'] as const;
+const stateRoles = ['parameter', 'm', 'v'] as const;
 /** A parameter, or one of AdamW's two moments of it. */
 export type StateRole = (typeof stateRoles)[number];
 

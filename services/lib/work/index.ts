@@ -1,10 +1,10 @@
 // Work that survives a crash: assignments fenced by compare-and-set on one record, queue items, the run and the student
 // they are about, and the events told of them.
-export { type Assignment, type Claim, claimWork, type RecordCodec, type WorkRecord } from './assignment.js';
-export { doWork, type WorkOptions } from './do-work.js';
+export { type Assignment, claimWork, type RecordCodec, type WorkRecord } from './assignment.js';
+export { doWork } from './do-work.js';
 export { consumeWork, enqueueWork, workQueues } from './queue.js';
-export { decodeRunEvent, type EventKind, publishRunEvent, runEventSubject } from './run-events.js';
+export { decodeRunEvent, publishRunEvent, runEventSubject } from './run-events.js';
 export { readRunSpec, requireRunId } from './run-spec.js';
 export { isWorkerStopping, workerStopping } from './stopping.js';
 export { readStudent, type Student } from './student.js';
-export { type TellerOptions, type WorkName, type WorkTeller, workTeller } from './teller.js';
+export { type WorkTeller, workTeller } from './teller.js';

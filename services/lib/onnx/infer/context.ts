@@ -91,7 +91,7 @@ export class InferenceContext {
 }
 
 /** `float32[2,batch] "x"` */
-export function describeValue(value: Value): string {
+function describeValue(value: Value): string {
   const shape = value.shape === undefined ? '[...]' : `[${value.shape.join(',')}]`;
   return `${value.dtypeIfKnown ?? 'unknown'}${shape} "${value.name}"`;
 }

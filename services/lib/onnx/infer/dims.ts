@@ -16,7 +16,7 @@ export function isStatic(shape: Shape | undefined): shape is readonly number[] {
 }
 
 /** The size two sizes broadcast to, or undefined where they cannot. */
-export function broadcastDim(a: Dim, b: Dim): Dim | undefined {
+function broadcastDim(a: Dim, b: Dim): Dim | undefined {
   if (a === 1) return b;
   if (b === 1) return a;
   if (sameDim(a, b)) return a;

@@ -6,7 +6,7 @@ import type { InferenceContext, ResultType, Rule } from './context.js';
 import { broadcastShapes } from './dims.js';
 
 /** All inputs broadcast against each other; undefined when the rank of one is not known. */
-export function broadcastAll(c: InferenceContext, indices: readonly number[]): Shape | undefined {
+function broadcastAll(c: InferenceContext, indices: readonly number[]): Shape | undefined {
   let shape: Shape | undefined = [];
   for (const index of indices) {
     const next = c.shape(index);

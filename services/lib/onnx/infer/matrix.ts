@@ -10,11 +10,7 @@ function contract(c: InferenceContext, a: Dim, b: Dim): void {
 }
 
 /** numpy.matmul: vectors get a dimension that is dropped again, leading dimensions broadcast. */
-export function matmulShape(
-  c: InferenceContext,
-  a: Shape | undefined,
-  b: Shape | undefined,
-): Shape | undefined {
+function matmulShape(c: InferenceContext, a: Shape | undefined, b: Shape | undefined): Shape | undefined {
   if (a === undefined || b === undefined) return undefined;
   if (a.length === 0 || b.length === 0) return c.fail('a scalar has no matrix product');
   const left = a.length === 1 ? [1, ...a] : a;

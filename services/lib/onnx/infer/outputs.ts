@@ -21,7 +21,7 @@ export function knownOperators(): readonly string[] {
   return [...table.keys()].sort();
 }
 
-export function isKnownOperator(node: Pick<NodeFacts, 'op' | 'domain'>): boolean {
+function isKnownOperator(node: Pick<NodeFacts, 'op' | 'domain'>): boolean {
   return table.has(qualifiedOp(node));
 }
 
