@@ -4,7 +4,7 @@ import path from 'node:path';
 import { createFileExclusive, DdkError, writeFileDurable } from '#base';
 import { isAlive, type ProcessIdentity, readIdentity, thisProcess } from './process-identity.js';
 
-export interface Addresses {
+interface Addresses {
   readonly schedulerAddress: string;
   readonly evaluatorAddress: string;
 }

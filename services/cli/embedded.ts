@@ -16,7 +16,7 @@ import { watchfulStore } from './watchful-store.js';
 export type SchedulerClient = Client<typeof SchedulerServiceService>;
 export type EvaluatorClient = Client<typeof DomainEvaluatorServiceService>;
 
-export interface EmbeddedOptions {
+interface EmbeddedOptions {
   readonly data: DataFolder;
   /** Model folder of the teacher. */
   readonly teacher: string;

@@ -13,7 +13,7 @@ import { stepMetrics } from './run-records.js';
 
 const maxManifestBytes = 1 << 20;
 
-export interface RunOutcome {
+interface RunOutcome {
   /** For people: the gaps and where the files are. */
   readonly summary: string;
   /** For scripts. */
@@ -94,7 +94,7 @@ export async function writeStudent(
 
 const occupied: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR']);
 
-export async function exportManifest(store: Store, run: Run): Promise<ExportManifest> {
+async function exportManifest(store: Store, run: Run): Promise<ExportManifest> {
   if (run.exportDigest === '')
     throw new DdkError(
       'failed_precondition',

@@ -10,7 +10,7 @@ import {
 import type { ArtifactStore, Store } from '#store';
 import type { Display } from './display/display.js';
 
-export interface PreparedCorpus {
+interface PreparedCorpus {
   readonly digest: string;
   readonly manifest: CorpusManifest;
 }

@@ -19,7 +19,7 @@ export interface Submission {
   readonly corpus: CorpusManifest;
 }
 
-export interface SubmitOptions {
+interface SubmitOptions {
   readonly store: Store;
   readonly display: Display;
   readonly signal: AbortSignal;
@@ -87,7 +87,7 @@ function invalid(field: string, description: string): DdkError {
 }
 
 /** The student's files as artifacts, and the checkpoint of step 0 that holds its weights. */
-export async function uploadStudent(
+async function uploadStudent(
   student: ModelFolder,
   store: Store,
 ): Promise<{ studentDigest: string; initialCheckpointDigest: string }> {

@@ -3,7 +3,7 @@ import { generateText, openModel } from '#model';
 import { chooseProvider, openRuntime } from '#runtime';
 import type { Display } from '../display/display.js';
 
-export interface GenerateCommandOptions {
+interface GenerateCommandOptions {
   readonly prompt: string;
   readonly tokens: number;
   readonly temperature: number;

@@ -7,7 +7,7 @@ import { pretrainModel } from '../pretrain/pretrain-model.js';
 import type { PretrainSettings } from '../pretrain/settings.js';
 import type { Session } from '../session.js';
 
-export interface PretrainCommandOptions {
+interface PretrainCommandOptions {
   readonly text: readonly string[];
   readonly weight: readonly string[];
   readonly tokenizer?: string;

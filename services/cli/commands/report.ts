@@ -5,7 +5,7 @@ import { writeMetrics, writeReport } from '../finish.js';
 import { findRun } from '../run-records.js';
 import type { Session } from '../session.js';
 
-export interface ReportOptions {
+interface ReportOptions {
   readonly out?: string;
   readonly with?: readonly string[];
 }

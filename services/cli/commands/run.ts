@@ -158,7 +158,7 @@ export function placement({ data, options }: Session, spec: Spec) {
 }
 
 /** The spec that a run was started with, as its folder keeps it. */
-export async function savedSpec(folder: string): Promise<Spec> {
+async function savedSpec(folder: string): Promise<Spec> {
   const file = path.join(folder, 'spec.json');
   const text = await readFile(file, 'utf8').catch(() => {
     throw new DdkError(

@@ -4,7 +4,7 @@ import type { RunProgress } from '#proto/ddk/v1/events';
 import type { Run } from '#proto/ddk/v1/types';
 
 /** Work that is measured in units done of a total, such as bytes of text or steps of training. */
-export interface Task {
+interface Task {
   /** `detail` is a short phrase such as a loss. */
   update(done: number, total: number, detail?: string): void;
   end(summary?: string): void;
@@ -25,7 +25,7 @@ export interface Display {
   close(): void;
 }
 
-export type Voice = 'terminal' | 'plain' | 'json';
+type Voice = 'terminal' | 'plain' | 'json';
 
 /** JSON where asked for, live where standard error is a terminal, plain lines otherwise. */
 export function chooseVoice(options: { readonly json: boolean; readonly terminal: boolean }): Voice {

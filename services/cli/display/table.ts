@@ -1,6 +1,6 @@
 // Plain-text tables: columns as wide as their widest cell, numbers to the right.
 
-export interface Column {
+interface Column {
   readonly title: string;
   readonly align: 'left' | 'right';
 }

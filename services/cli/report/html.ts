@@ -9,7 +9,7 @@ export class Markup {
   }
 }
 
-export type Insert = string | number | Markup | readonly Markup[];
+type Insert = string | number | Markup | readonly Markup[];
 
 /** A template whose strings and numbers are escaped and whose markup is inserted as it is. */
 export function html(parts: TemplateStringsArray, ...inserts: readonly Insert[]): Markup {

@@ -13,7 +13,7 @@ export interface Line {
   readonly colour: number;
 }
 
-export interface LinePlotOptions {
+interface LinePlotOptions {
   readonly lines: readonly Line[];
   readonly yTitle: string;
   /** d3 format of the vertical axis. */

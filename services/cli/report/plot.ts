@@ -13,7 +13,7 @@ export interface Plot {
 }
 
 /** Drawn size in pixels; the page scales it. */
-export const plotWidth = 620;
+const plotWidth = 620;
 export const plotHeight = 300;
 
 const font = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';

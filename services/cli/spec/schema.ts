@@ -89,5 +89,3 @@ export const specSchema = z.strictObject({
 
 /** A spec with every default filled in; paths as written. */
 export type Spec = z.output<typeof specSchema>;
-/** A spec as a user writes it. */
-export type SpecInput = z.input<typeof specSchema>;

@@ -3,7 +3,7 @@ import { Divergence, MixturePolicy, type MixtureSpec, type RunSpec } from '#prot
 import type { Spec } from './schema.js';
 
 /** Artifacts that reading the spec's files produced. */
-export interface Uploaded {
+interface Uploaded {
   readonly corpusDigest: string;
   readonly teacherFingerprint: string;
   readonly studentDigest: string;
@@ -45,7 +45,7 @@ export function toRunSpec(spec: Spec, uploaded: Uploaded): RunSpec {
   };
 }
 
-export function toMixtureSpec(spec: Spec): MixtureSpec {
+function toMixtureSpec(spec: Spec): MixtureSpec {
   const policies = {
     ddk: MixturePolicy.DDK,
     uniform: MixturePolicy.UNIFORM,
