@@ -1,11 +1,10 @@
 // The student at a checkpoint, as a session that scores labels.
 //
 // Shapes: B rows, T positions.
-import { assert, DdkError } from '#base';
+import { assert, DdkError, type Report, reported } from '#base';
 import type { Window } from '#corpus';
-import { openWeights, scoringModel, type Weights } from '#model';
+import { openWeights, scoringFeeds, scoringModel, type Weights } from '#model';
 import type { DecoderConfig } from '#nn';
-import { tensorOver } from '#onnx';
 import type { Provider, Runtime } from '#runtime';
 import type { ArtifactStore } from '#store';
 import { readCheckpoint } from '#train';
@@ -17,7 +16,7 @@ export interface Execution {
   readonly device: number;
   readonly threads: number;
   /** Told after every piece of work in a session whether it went well. */
-  readonly report: (error: DdkError | undefined) => void;
+  readonly report: Report;
 }
 
 export interface StudentScorer {
@@ -74,44 +73,22 @@ async function createScorer(
   const positions = Math.min(positionsPerRun, Math.floor(maxLogitsBytes / (4 * config.vocabSize)));
   const rows = Math.max(1, Math.floor(positions / length));
   const graph = scoringModel({ config, weights, batch: rows, length, head: { kind: 'label_log_probs' } });
-  const telling = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      const result = await work;
-      report(undefined);
-      return result;
-    } catch (thrown) {
-      const error = DdkError.from(thrown);
-      report(error);
-      throw error;
-    }
-  };
-  const session = await telling(
+  const session = await reported(
     runtime.createSession(graph.bytes, {
       provider,
       deviceId: device,
       threads,
       externalDataFolder: graph.externalDataFolder,
     }),
+    report,
   );
   return {
     rows,
     close: () => session.close(),
     async score(windows, signal) {
-      const inputs = new BigInt64Array(rows * length);
-      const labels = new BigInt64Array(rows * length);
-      for (let row = 0; row < rows; row += 1) {
-        // Rows beyond the last repeat it; what comes of them is dropped.
-        const { ids } = windows[Math.min(row, windows.length - 1)]!;
-        for (let t = 0; t < length; t += 1) {
-          inputs[row * length + t] = BigInt(ids[t]!);
-          labels[row * length + t] = BigInt(ids[t + 1]!);
-        }
-      }
-      const feeds = {
-        input_ids: tensorOver('int64', [rows, length], inputs),
-        labels: tensorOver('int64', [rows, length], labels),
-      };
-      const { label_log_probs } = await telling(session.run(feeds, { signal }));
+      const ids = windows.map((window) => window.ids);
+      const feeds = scoringFeeds(ids, { batch: rows, length, labels: true });
+      const { label_log_probs } = await reported(session.run(feeds, { signal }), report);
       const logProbs = label_log_probs?.data;
       assert(logProbs instanceof Float32Array, 'label_log_probs is float32');
       return logProbs.subarray(0, windows.length * length);

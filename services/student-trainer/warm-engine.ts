@@ -1,5 +1,5 @@
 // The engine between two pieces of work: kept while the next continues exactly what it holds.
-import { canonicalJson, DdkError, type Logger } from '#base';
+import { canonicalJson, type Logger, type Report, reported } from '#base';
 import type { Runtime } from '#runtime';
 import type { ArtifactStore } from '#store';
 import { spans, withSpan } from '#telemetry';
@@ -27,7 +27,7 @@ export interface WarmEngineOptions {
   readonly artifacts: ArtifactStore;
   readonly logger: Logger;
   /** Told after every piece of work in a session whether it went well. */
-  readonly report: (error: DdkError | undefined) => void;
+  readonly report: Report;
 }
 
 export class WarmEngine {
@@ -88,17 +88,9 @@ export class WarmEngine {
   }
 
   /** Reports how work in the engine's session ends. A step that was computed and refused is no fault of the session. */
-  async telling<T>(work: Promise<T>): Promise<T> {
+  telling<T>(work: Promise<T>): Promise<T> {
     const { report } = this.#options;
-    try {
-      const result = await work;
-      report(undefined);
-      return result;
-    } catch (thrown) {
-      const error = DdkError.from(thrown);
-      report(error.reason === 'LOSS_NOT_FINITE' ? undefined : error);
-      throw error;
-    }
+    return reported(work, (error) => report(error?.reason === 'LOSS_NOT_FINITE' ? undefined : error));
   }
 
   async close(): Promise<void> {

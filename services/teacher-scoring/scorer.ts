@@ -1,8 +1,9 @@
 // Scores batches of windows: pads them to a session's shape, runs one at a time, packs what comes out.
 //
 // Shapes: B rows, T positions, V vocabulary, K kept entries.
-import { assert, createTurns, DdkError } from '#base';
-import { type TensorData, tensorOver } from '#onnx';
+import { assert, createTurns, type Report, reported } from '#base';
+import { scoringFeeds } from '#model';
+import type { TensorData } from '#onnx';
 import { encodeTargets } from '#targets';
 import { metrics, spans, withSpan } from '#telemetry';
 import type { Output, ScoringRequest } from './scoring-request.js';
@@ -27,7 +28,7 @@ export interface ScorerOptions {
   readonly sessions: Sessions;
   readonly vocabSize: number;
   /** Told after every run whether the session works. */
-  readonly report: (error: DdkError | undefined) => void;
+  readonly report: Report;
 }
 
 export function createScorer({ sessions, vocabSize, report }: ScorerOptions): Scorer {
@@ -40,18 +41,18 @@ export function createScorer({ sessions, vocabSize, report }: ScorerOptions): Sc
     signal: AbortSignal | undefined,
   ): Promise<{ outputs: Record<string, TensorData>; durationMs: number }> => {
     const bucket = rowBucket(rows);
-    const feeds = feedsOf(output, ids, rows, bucket, length);
-    try {
+    const windows = Array.from({ length: rows }, (_, row) =>
+      ids.subarray(row * (length + 1), (row + 1) * (length + 1)),
+    );
+    const labels = output.kind === 'label_log_probs';
+    const feeds = scoringFeeds(windows, { batch: bucket, length, labels });
+    const score = async () => {
       const session = await sessions.get({ rows: bucket, length, output });
       const startedMs = performance.now();
       const outputs = await session.run(feeds, signal === undefined ? {} : { signal });
-      report(undefined);
       return { outputs, durationMs: performance.now() - startedMs };
-    } catch (thrown) {
-      const error = DdkError.from(thrown);
-      report(error);
-      throw error;
-    }
+    };
+    return reported(score(), report);
   };
 
   return {
@@ -70,29 +71,6 @@ export function createScorer({ sessions, vocabSize, report }: ScorerOptions): Sc
       return { payload: pack(output, outputs, rows * length, vocabSize), durationMs };
     },
   };
-}
-
-function feedsOf(
-  output: Output,
-  ids: Int32Array,
-  rows: number,
-  bucket: number,
-  length: number,
-): Record<string, TensorData> {
-  const inputs = new BigInt64Array(bucket * length);
-  const labels = new BigInt64Array(bucket * length);
-  const width = length + 1;
-  for (let row = 0; row < bucket; row += 1) {
-    // Rows beyond the last repeat it; what comes of them is dropped.
-    const from = Math.min(row, rows - 1) * width;
-    for (let t = 0; t < length; t += 1) {
-      inputs[row * length + t] = BigInt(ids[from + t]!);
-      labels[row * length + t] = BigInt(ids[from + t + 1]!);
-    }
-  }
-  const inputIds_BT = tensorOver('int64', [bucket, length], inputs);
-  if (output.kind === 'targets') return { input_ids: inputIds_BT };
-  return { input_ids: inputIds_BT, labels: tensorOver('int64', [bucket, length], labels) };
 }
 
 /** The first `positions` of what came out, as they travel. */

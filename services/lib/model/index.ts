@@ -6,5 +6,6 @@ export { inspectModel, type PortInfo, withoutGradient } from './inspect.js';
 export { checkParity } from './parity.js';
 export { sampleToken } from './sample.js';
 export { type ScoringHead, scoringModel } from './scoring.js';
+export { scoringFeeds } from './scoring-feeds.js';
 export { openWeights, readParameter, type Weights } from './weights.js';
 export { createModel, saveModel, writeFloat32Weights } from './write-folder.js';
