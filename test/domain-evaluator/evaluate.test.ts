@@ -7,7 +7,7 @@ import { openCorpus } from '#corpus';
 import { type ModelFolder, scoringModel } from '#model';
 import { tensor } from '#onnx';
 import type { EvaluateGapsRequest } from '#proto/ddk/v1/domain_evaluator';
-import { type DomainGap, EvaluationRecord, WorkState } from '#proto/ddk/v1/types';
+import { type DomainGap, EvaluationRecord, Provider, WorkState } from '#proto/ddk/v1/types';
 import { decodeRunEvent, enqueueWork, runEventSubject } from '#work';
 import {
   assignWork,
@@ -214,4 +214,40 @@ test('what cannot be measured is refused with all that is wrong', async (t) => {
     evaluate(scene, { subject: { $case: 'checkpoint', value: missing } }),
     (error: DdkError) => error.code === 'not_found',
   );
+});
+
+test('an evaluator says where it computes and how it is; without its teacher it does not serve', async (t) => {
+  const well = await openScene(t);
+  assert.deepEqual(await well.health.check({ service: '' }), { status: 'SERVING' });
+  const described = await well.client.describeEvaluator({});
+  assert.deepEqual([described.provider, described.providerReason], [Provider.CPU, 'set to cpu']);
+  assert.deepEqual([described.runtimeVersion, described.threads], [well.runtime.version, 1]);
+  assert.deepEqual(
+    described.checks.map(({ name, healthy }) => [name, healthy]).sort(),
+    ['bus', 'session', 'store', 'teacher'].map((name) => [name, true]),
+  );
+  // Nobody listens on the discard port.
+  const alone = await openScene(t, { teacherAddress: '127.0.0.1:9' });
+  assert.deepEqual(await alone.health.check({ service: '' }), { status: 'NOT_SERVING' });
+  const { checks } = await alone.client.describeEvaluator({});
+  const ill = checks.filter(({ healthy }) => !healthy);
+  assert.deepEqual(
+    ill.map(({ name }) => name),
+    ['teacher'],
+  );
+  assert.match(ill[0]?.detail ?? '', /the teacher at 127\.0\.0\.1:9 does not answer/);
+});
+
+test('an id that no run can have is refused by its field', async (t) => {
+  const scene = await openScene(t);
+  for (const bad of ['../x', '', 'a..b']) {
+    const subject = { $case: 'work', value: { runId: bad, interval: 0, attempt: 1 } } as const;
+    await assert.rejects(evaluate(scene, { subject }), (error: DdkError) => {
+      assert.deepEqual(
+        [error.code, ...error.violations.map(({ field }) => field)],
+        ['invalid_argument', 'work.run_id'],
+      );
+      return true;
+    });
+  }
 });

@@ -10,7 +10,7 @@ import { createModel, type ModelFolder, readParameter } from '#model';
 import type { DecoderConfig } from '#nn';
 import { DomainEvaluatorServiceService } from '#proto/ddk/v1/domain_evaluator';
 import { EvaluationRecord, ModelManifest, Run, WorkState } from '#proto/ddk/v1/types';
-import { type Client, createClient, type RunningServer } from '#rpc';
+import { type Client, createClient, HealthService, type RunningServer } from '#rpc';
 import { openRuntime, type Runtime } from '#runtime';
 import { openDiskStore, type Store } from '#store';
 import { byteLevelTokenizerJson } from '#tokenizer';
@@ -49,6 +49,7 @@ export interface Scene {
   readonly student: ModelFolder;
   readonly teacherServer: RunningServer;
   readonly client: Client<typeof DomainEvaluatorServiceService>;
+  readonly health: Client<typeof HealthService>;
   readonly corpusDigest: string;
   readonly studentDigest: string;
   readonly checkpointDigest: string;
@@ -83,8 +84,10 @@ export async function openScene(t: TestContext, options: SceneOptions = {}): Pro
     { store, bus, runtime, logger: silentLogger, teacherPatienceMs },
   );
   const client = await createClient(DomainEvaluatorServiceService, evaluator.address);
+  const health = await createClient(HealthService, evaluator.address);
   t.after(async () => {
     client.close();
+    health.close();
     await evaluator.close();
     await teacherServer.close();
     await runtime.close();
@@ -116,6 +119,7 @@ export async function openScene(t: TestContext, options: SceneOptions = {}): Pro
     student,
     teacherServer,
     client,
+    health,
     corpusDigest,
     studentDigest,
     checkpointDigest,

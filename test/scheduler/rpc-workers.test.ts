@@ -7,7 +7,7 @@ import { DomainEvaluatorServiceService, type EvaluateGapsResponse } from '#proto
 import { StudentTrainerServiceService, type TrainIntervalResponse } from '#proto/ddk/v1/student_trainer';
 import { ExportManifest, IntervalRecord, StepMetrics } from '#proto/ddk/v1/types';
 import { type CallContext, createClient, Health, type RunningServer, service, startServer } from '#rpc';
-import { decodeRunEvent, publishRunEvent, runEventSubject } from '#work';
+import { decodeRunEvent, publishRunEvent, runEventSubject, workerStopping } from '#work';
 import { rpcWorkers } from '../../services/scheduler/rpc-workers.js';
 import type { WorkItem } from '../../services/scheduler/workers.js';
 
@@ -119,6 +119,17 @@ test('a call that fails is reported with its error', async (t) => {
   await workers.dispatch(item('train'));
   await untilEnded(1);
   assert.equal(ended[0]?.error?.code, 'unavailable');
+});
+
+test('work that a stopping worker has left is handed out anew, not failed', async (t) => {
+  const { behaviour, workers, ended, untilEnded } = await scene(t);
+  behaviour.train = async function* () {
+    yield* trained();
+    throw workerStopping('The trainer');
+  };
+  await workers.dispatch(item('train'));
+  await untilEnded(1);
+  assert.equal(ended[0]?.error, undefined);
 });
 
 test('one trainer is given one thing at a time', async (t) => {

@@ -20,6 +20,7 @@ import {
 import { type Command, commandsFor } from '../../services/scheduler/commands.js';
 import type { RunInput, WorkReport } from '../../services/scheduler/events.js';
 import { createRun, transition } from '../../services/scheduler/machine.js';
+import { mostFailures } from '../../services/scheduler/reports.js';
 import type { RunState } from '../../services/scheduler/run-state.js';
 import { type OutstandingRecord, outstandingWork, reportOf } from '../../services/scheduler/work-report.js';
 import { domains, exampleSpec, gapsOf } from './example.js';
@@ -74,6 +75,8 @@ export class World {
   readonly #queue: Item[] = [];
   readonly #workers: Worker[] = [];
   readonly #reports: WorkReport[] = [];
+  /** Retryable failures of a piece of work, by the steps that it had committed. */
+  readonly #failures = new Map<string, number>();
 
   constructor(seed: number, bug: Bug = 'none') {
     this.#bug = bug;
@@ -213,10 +216,23 @@ export class World {
       `scheduler ${scheduler}: ${input.kind} -> ${state.phase.kind} ${state.interval} attempt ${state.attempt}`,
     );
     checkRun(this.#run.value, state);
+    if (input.kind === 'work_failed' && input.retryable) this.#countFailure(input, state);
     this.#run = { value: state, revision: belief.revision + 1 };
     this.#beliefs[scheduler] = this.#run;
     // Now and then the scheduler dies before it gets to perform anything.
     if (this.#draw() > 0.7 * this.#faults) for (const command of commands) this.#command(scheduler, command);
+  }
+
+  /** However often work fails, a run pauses only where it has got no further. */
+  #countFailure(
+    { work, interval, step }: Extract<WorkReport, { kind: 'work_failed' }>,
+    after: RunState,
+  ): void {
+    const key = `${work}/${interval} at step ${step}`;
+    const count = (this.#failures.get(key) ?? 0) + 1;
+    this.#failures.set(key, count);
+    const paused = after.phase.kind === 'paused';
+    assert.ok(!paused || count >= mostFailures, `paused after ${count} failures of ${key}`);
   }
 
   /** Hands an item of the queue to a fresh worker, in any order. */

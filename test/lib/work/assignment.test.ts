@@ -4,7 +4,7 @@ import test from 'node:test';
 import { DdkError, systemClock } from '#base';
 import { IntervalRecord, WorkState } from '#proto/ddk/v1/types';
 import { openMemoryStore, type Store } from '#store';
-import { claimWork, doWork } from '#work';
+import { claimWork, doWork, isWorkerStopping, workerStopping } from '#work';
 
 const key = 'runs/r/train/0';
 
@@ -162,4 +162,30 @@ test('work that the process leaves because it ends stays for another attempt', a
   });
   await assert.rejects(attempt, { code: 'aborted' });
   assert.equal((await stored(store)).state, WorkState.RUNNING);
+});
+
+test('an attempt that ends because its process is to end is left as it is, with what it committed', async () => {
+  const store = await assigned();
+  const stopping = new AbortController();
+  const told: IntervalRecord[] = [];
+  const work = doWork<IntervalRecord>({
+    store,
+    key,
+    codec: IntervalRecord,
+    attempt: 1,
+    worker: 'a',
+    signal: new AbortController().signal,
+    stopping: stopping.signal,
+    async body(assignment, signal) {
+      stopping.abort(workerStopping('The trainer'));
+      assert.ok(!signal.aborted, 'the body ends by itself');
+      await assignment.commit({ step: 4, checkpointDigest: 'sha256:x' });
+      stopping.signal.throwIfAborted();
+    },
+    tell: async (record) => void told.push(record),
+  });
+  await assert.rejects(work, (error: DdkError) => isWorkerStopping(error));
+  const { state, step, failure } = await stored(store);
+  assert.deepEqual([state, step, failure], [WorkState.RUNNING, 4, undefined]);
+  assert.deepEqual(told, []);
 });
