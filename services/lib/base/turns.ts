@@ -3,12 +3,14 @@
 /** Runs `body` once everything given before it has ended, however that ended. */
 export type TakeTurn = <T>(body: () => Promise<T>) => Promise<T>;
 
+const nothing = (): void => {};
+
 export function createTurns(): TakeTurn {
-  let last: Promise<unknown> = Promise.resolve();
+  let last: Promise<void> = Promise.resolve();
   return (body) => {
-    // The next one waits for this one's end, not for its success.
-    const turn = last.then(body, body);
-    last = turn;
+    const turn = last.then(body);
+    // The next one waits for this one's end, not for its success; what came of it is the caller's alone.
+    last = turn.then(nothing, nothing);
     return turn;
   };
 }

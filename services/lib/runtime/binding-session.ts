@@ -4,7 +4,7 @@
 // So a cancelled run rejects at once, its thread is given up (it ends by itself once its call has returned), and the
 // next run loads the model into a new thread.
 import { Worker } from 'node:worker_threads';
-import { assert, DdkError } from '#base';
+import { assert, createTurns, DdkError } from '#base';
 import type { TensorData } from '#onnx';
 import type { BindingReply, BindingRequest, BindingSetup } from './binding-messages.js';
 import { checkFeeds, wantedOutputs } from './check-feeds.js';
@@ -19,8 +19,8 @@ export class BindingSession implements Session {
   readonly #setup: BindingSetup;
   readonly #onClosed: (session: BindingSession) => void;
   #worker: Worker | undefined;
-  /** The end of the line of runs; never rejects. */
-  #last: Promise<void> = Promise.resolve();
+  /** The thread computes one run after the other. */
+  readonly #takeTurn = createTurns();
   readonly #ending = new Set<Promise<void>>();
   #closing: Promise<void> | undefined;
 
@@ -49,22 +49,14 @@ export class BindingSession implements Session {
     if (this.#closing) throw new DdkError('failed_precondition', 'the session is closed');
     checkFeeds(this.inputs, feeds);
     const request = { feeds, outputs: wantedOutputs(this.outputs, outputs) };
-    const turn = this.#last;
-    let done: () => void = () => undefined;
-    this.#last = new Promise((resolve) => {
-      done = resolve;
-    });
-    try {
-      await turn;
+    return this.#takeTurn(() => {
       if (signal?.aborted) throw cancelled(signal);
-      return await this.#exchange(request, signal);
-    } finally {
-      done();
-    }
+      return this.#exchange(request, signal);
+    });
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#last.then(async () => {
+    this.#closing ??= this.#takeTurn(async () => {
       this.#giveUpThread();
       await Promise.all(this.#ending);
       this.#onClosed(this);

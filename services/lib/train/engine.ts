@@ -2,7 +2,7 @@
 //
 // A step reads one set and writes the other. Only a step that ended with finite metrics makes the written set the
 // current one; a failed, cancelled or non-finite step leaves everything as it was.
-import { DdkError, failpoint, systemClock } from '#base';
+import { createTurns, DdkError, failpoint, systemClock } from '#base';
 import { type Binding, isResident, type ResidentSession, type Runtime, type SessionOptions } from '#runtime';
 import { packBatch, type TrainRow } from './batch.js';
 import { BatchTensors } from './batch-tensors.js';
@@ -52,8 +52,8 @@ export class TrainEngine {
   #step = 0;
   #loaded = false;
   #closing: Promise<void> | undefined;
-  /** The end of the line of operations on the state; never rejects. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** One operation on the state after the other. */
+  readonly #takeTurn = createTurns();
 
   /** Compiles the step and allocates its state. Give it weights with {@link load} before the first step. */
   static async open(options: {
@@ -189,7 +189,7 @@ export class TrainEngine {
 
   /** Waits for what runs, then releases session and state. */
   close(): Promise<void> {
-    this.#closing ??= this.#last.then(async () => {
+    this.#closing ??= this.#takeTurn(async () => {
       for (const { binding } of this.#directions) binding.release();
       this.#batch.release();
       for (const set of this.#sets) set.release();
@@ -203,12 +203,9 @@ export class TrainEngine {
       throw new DdkError('failed_precondition', 'the engine has no weights: load them first');
   }
 
-  /** One operation on the state after the other. */
   #exclusive<T>(body: () => Promise<T>): Promise<T> {
     if (this.#closing) return Promise.reject(new DdkError('failed_precondition', 'the engine is closed'));
-    const result = this.#last.then(body);
-    this.#last = result.catch(() => undefined);
-    return result;
+    return this.#takeTurn(body);
   }
 }
 
