@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** SIGKILL after this long. */
   readonly killAfterMs?: number;
+  /** Writing beyond this size fails, as it does on a full disk. */
+  readonly maxFileKiB?: number;
 }
 
 export interface Running {
@@ -28,7 +30,11 @@ export interface Running {
 
 /** Starts `ddk ARGS`. */
 export function startDdk(args: readonly string[], options: RunOptions): Running {
-  const child = spawn(process.execPath, [main, ...args], {
+  const command = [process.execPath, main, ...args];
+  // In units of 512 bytes.
+  const limited = ['/bin/sh', '-c', `ulimit -f ${2 * (options.maxFileKiB ?? 0)}; exec "$0" "$@"`, ...command];
+  const [program, ...rest] = options.maxFileKiB === undefined ? command : limited;
+  const child = spawn(program!, rest, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

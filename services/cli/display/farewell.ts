@@ -16,6 +16,9 @@ export function farewell(run: Run, where = ''): string {
       const why = (run.reason?.message ?? 'no reason given').replace(/\.?$/, '.');
       return `${name} is paused: ${why} ${wayOn(run, name, where)}`;
     }
+    case RunState.CANCELLED:
+    case RunState.FAILED:
+      return `${name}: ${runLine(run)}. It cannot be resumed; \`ddk run SPEC --from ${name}${where}\` with another name in the spec goes on from its last checkpoint.`;
     default:
       return `${name}: ${runLine(run)}`;
   }

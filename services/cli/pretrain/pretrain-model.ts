@@ -20,7 +20,7 @@ import { prepareCorpus } from '../prepare-corpus.js';
 import type { Session } from '../session.js';
 import type { PretrainSettings } from './settings.js';
 
-export interface PretrainOptions {
+interface PretrainOptions {
   readonly title: string;
   /** Model folder to write; must not exist. */
   readonly out: string;
@@ -232,13 +232,11 @@ function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new DdkError(
-      'invalid_argument',
-      `${where} is not JSON (${(cause as Error).message}); give a tokenizer.json.`,
-      {
-        cause,
-      },
-    );
+    // The parser quotes from the text, line ends and all.
+    const why = (cause as Error).message.replace(/\s+/g, ' ');
+    throw new DdkError('invalid_argument', `${where} is not JSON (${why}); give a tokenizer.json.`, {
+      cause,
+    });
   }
 }
 
