@@ -30,8 +30,8 @@ interface SubmitOptions {
 /** Reads and checks everything the spec names and puts it in the store. Does again only what has changed. */
 export async function submit(spec: Spec, options: SubmitOptions): Promise<Submission> {
   const { store, display, signal } = options;
-  const teacher = await openModel(spec.teacher);
-  const student = await openModel(spec.student);
+  const teacher = await openNamed('teacher', spec.teacher);
+  const student = await openNamed('student', spec.student);
   checkPair(spec, teacher, student);
   const content = {
     domains: spec.domains,
@@ -54,6 +54,20 @@ export async function submit(spec: Spec, options: SubmitOptions): Promise<Submis
 }
 
 const runSpecBytes = (spec: RunSpec): string => JSON.stringify(spec);
+
+/** Refusals begin with the field of the spec that named the folder. */
+async function openNamed(field: 'teacher' | 'student', folder: string): Promise<ModelFolder> {
+  try {
+    return await openModel(folder);
+  } catch (thrown) {
+    const { code, message, violations, reason } = DdkError.from(thrown);
+    throw new DdkError(code, `${field}: ${message}`, {
+      cause: thrown,
+      violations,
+      ...(reason && { reason }),
+    });
+  }
+}
 
 /** Teacher and student must mean the same by a token id, and both must reach over a whole window. */
 function checkPair(spec: Spec, teacher: ModelFolder, student: ModelFolder): void {

@@ -175,7 +175,7 @@ describe('the models', { concurrency: 2 }, () => {
   test('a teacher that is not there', async () => {
     assert.match(
       await refusedRun('no-teacher', { teacher: './none' }),
-      /^There is no model folder .*\/none\.$/m,
+      /^teacher: There is no model folder .*\/none; give one with config\.json, .*\.$/m,
     );
   });
 
@@ -217,7 +217,10 @@ describe('names and places', { concurrency: 2 }, () => {
       ['export', 'none', '--out', 'x'],
     ])
       assert.match(await refused(world, args), /^There is no run "none" in this data folder\./);
-    assert.match(await refused(world, ['generate', 'none']), /^There is no model folder .*none\.$/m);
+    assert.match(
+      await refused(world, ['generate', 'none']),
+      /^There is no model folder .*none; give one with .*\.$/m,
+    );
     for (const args of [['walk'], ['run', 'tiny.yaml', '--fast']]) {
       const { code, stderr } = await world.ddk(args);
       assert.equal(code, 1);

@@ -41,7 +41,11 @@ async function readModelConfig(folder: string): Promise<DecoderConfig> {
 export async function openModel(path: string): Promise<ModelFolder> {
   const folder = resolve(path);
   const found = await stat(folder).catch((cause: unknown) => {
-    throw new DdkError('not_found', `There is no model folder ${folder}.`, { cause });
+    throw new DdkError(
+      'not_found',
+      `There is no model folder ${folder}; give one with config.json, model.safetensors and tokenizer.json.`,
+      { cause },
+    );
   });
   if (!found.isDirectory()) {
     throw new DdkError(
