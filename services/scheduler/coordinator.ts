@@ -246,8 +246,13 @@ export class Coordinator {
     }
     failpoint('scheduler.after_commit');
     this.#log(stored.state, state);
-    const { id: runId, interval, attempt, phase } = state;
-    await withSpan(spans.scheduleRun, { runId, interval, attempt, phase: phase.kind }, async () => {
+    const attributes = {
+      'ddk.run': state.id,
+      'ddk.interval': state.interval,
+      'ddk.attempt': state.attempt,
+      'ddk.phase': state.phase.kind,
+    };
+    await withSpan(spans.scheduleRun, attributes, async () => {
       for (const command of announcements) await this.#command(state, command);
       await this.#perform(state);
     });

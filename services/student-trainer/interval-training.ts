@@ -94,8 +94,10 @@ export class IntervalTraining {
       const temperature = spec.objective?.temperature ?? 1;
       const source = await teacher.targets({ encoding, temperature, length: corpus.manifest.sequenceLength });
       try {
-        await body((windows, signal) =>
-          withSpan(spans.fetchTargets, { 'ddk.run': this.#work.runId }, () => source.fetch(windows, signal)),
+        await body((step, windows, signal) =>
+          withSpan(spans.fetchTargets, { 'ddk.run': this.#work.runId, 'ddk.step': step }, () =>
+            source.fetch(windows, signal),
+          ),
         );
       } finally {
         source.close();

@@ -28,7 +28,7 @@ export interface FeedOptions<Targets> {
   readonly cursors: Cursors;
   /** Steps prepared ahead of the one being trained. */
   readonly ahead: number;
-  readonly fetchTargets: (windows: readonly Window[], signal: AbortSignal) => Promise<Targets>;
+  readonly fetchTargets: (step: number, windows: readonly Window[], signal: AbortSignal) => Promise<Targets>;
   readonly signal: AbortSignal;
 }
 
@@ -52,7 +52,7 @@ export async function* stepFeed<Targets>(
     drawn: readonly { domain: number; window: number }[],
   ) => {
     const windows = await Promise.all(drawn.map((row) => corpus.window(row.domain, row.window)));
-    return { ...plan, windows, targets: await options.fetchTargets(windows, signal) };
+    return { ...plan, windows, targets: await options.fetchTargets(plan.step, windows, signal) };
   };
   const fill = (): void => {
     for (; next <= to && inFlight.length <= ahead; next++) {

@@ -6,8 +6,8 @@ import { errorFromStatus, statusName } from './status.js';
 
 export interface CallRecord {
   readonly context: TraceContext;
-  /** Ends the span and records the duration; only the first time counts. */
-  finish(code: number, details: string): void;
+  /** Ends the span and records the duration; only the first time counts. `wanted`: this side ended it so itself. */
+  finish(code: number, details: string, wanted?: boolean): void;
 }
 
 /** What a server answers for is marked as its failure; the rest is the caller's doing. */
@@ -36,11 +36,11 @@ export function recordCall(kind: 'server' | 'client', path: string, parent?: Tra
   let open = true;
   return {
     context: span.context,
-    finish(code, details) {
+    finish(code, details, wanted = false) {
       if (!open) return;
       open = false;
       const name = statusName(code);
-      const failed = kind === 'server' ? serverFaults.has(code) : code !== status.OK;
+      const failed = !wanted && (kind === 'server' ? serverFaults.has(code) : code !== status.OK);
       span.setAttributes({ 'rpc.response.status_code': name });
       span.end(failed ? errorFromStatus({ code, details, metadata: new Metadata() }) : undefined);
       const duration = kind === 'server' ? metrics.rpcServerCallDuration : metrics.rpcClientCallDuration;
