@@ -72,7 +72,9 @@ export async function watchRun(session: Session, name: string): Promise<void> {
     display.run(run);
     const idle = !isOver(run) && run.state !== RunState.PAUSED;
     display.result(
-      idle ? `No process is at work on it. \`ddk resume ${name}\` continues it.` : runLine(run),
+      idle
+        ? `No process is at work on it here. \`ddk resume ${name}\` continues it; if services of their own do, watch it with --scheduler.`
+        : runLine(run),
       { run },
     );
     return;
