@@ -54,14 +54,16 @@ test('a model folder that is not there is named', async () => {
 for (const service of ['student-trainer', 'domain-evaluator'])
   test(`the ${service} refuses to start on a provider that is not there, with the remedy`, async (t) => {
     if (chooseProvider('auto').provider === 'cuda') return t.skip('this machine has the CUDA provider');
-    const { code, stderr } = await ended(
-      start(service, {
-        DDK_PROVIDER: 'cuda',
-        DDK_TEACHER_ADDRESS: '127.0.0.1:9',
-        DDK_DATA: await temporaryFolder(t),
-        DDK_LOG_LEVEL: 'silent',
-      }),
-    );
+    const child = start(service, {
+      DDK_PROVIDER: 'cuda',
+      DDK_TEACHER_ADDRESS: '127.0.0.1:9',
+      DDK_DATA: await temporaryFolder(t),
+      DDK_LOG_LEVEL: 'silent',
+    });
+    // One that starts nevertheless would serve for ever.
+    const served = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    const { code, stderr } = await ended(child);
+    clearTimeout(served);
     assert.equal(code, 1);
     assert.match(
       stderr,
