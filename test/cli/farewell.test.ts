@@ -46,3 +46,11 @@ test('a collapsed mixture and an empty domain name the setting to change and the
 test('anything else may be tried again as it is', () => {
   assert.match(pausedBy('WORK_FAILED'), /`ddk resume sample` tries again/);
 });
+
+test('a run that is over cannot be resumed, and says what can be done, wherever its services are', () => {
+  const reason = { code: 'NOT_FOUND', message: 'The corpus is missing.' };
+  assert.equal(
+    farewell(sampleRun({ state: RunState.FAILED, reason }), ' --scheduler h:1'),
+    'sample: failed: The corpus is missing. It cannot be resumed; `ddk run SPEC --from sample --scheduler h:1` with another name in the spec goes on from its last checkpoint.',
+  );
+});

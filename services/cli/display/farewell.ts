@@ -13,16 +13,19 @@ export function farewell(run: Run, where = ''): string {
     case RunState.SUCCEEDED:
       return `${name} succeeded.`;
     case RunState.PAUSED: {
-      const why = (run.reason?.message ?? 'no reason given').replace(/\.?$/, '.');
+      const why = sentence(run.reason?.message ?? 'no reason given');
       return `${name} is paused: ${why} ${wayOn(run, name, where)}`;
     }
     case RunState.CANCELLED:
     case RunState.FAILED:
-      return `${name}: ${runLine(run)}. It cannot be resumed; \`ddk run SPEC --from ${name}${where}\` with another name in the spec goes on from its last checkpoint.`;
+      return `${name}: ${sentence(runLine(run))} It cannot be resumed; \`ddk run SPEC --from ${name}${where}\` with another name in the spec goes on from its last checkpoint.`;
     default:
       return `${name}: ${runLine(run)}`;
   }
 }
+
+/** With one full stop at its end. */
+const sentence = (text: string): string => text.replace(/\.?$/, '.');
 
 /** Where resuming would only come to the same again, it says what to do instead. */
 function wayOn(run: Run, name: string, where: string): string {
