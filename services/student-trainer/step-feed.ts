@@ -1,4 +1,5 @@
 // What a step needs, made ready while earlier steps train: the rows drawn, their windows, the teacher's targets.
+import { setMaxListeners } from 'node:events';
 import { assert } from '#base';
 import { type Corpus, type Cursors, planStep, type Window } from '#corpus';
 
@@ -42,6 +43,8 @@ export async function* stepFeed<Targets>(
   const { corpus, seed, weights, batchSize, from, to, ahead } = options;
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
+  // Every message to the teacher listens until it is answered: many at once for large steps, none for long.
+  setMaxListeners(0, signal);
   const windowsOf = corpus.manifest.domains.map((d) => d.trainWindows);
   const inFlight: Promise<PreparedStep<Targets>>[] = [];
   let cursors = options.cursors;
