@@ -4,11 +4,15 @@
 // First every death has a run of its own; then one run dies as many times before it is left alone.
 import assert from 'node:assert/strict';
 import { keyedUniform } from '#base';
+import type { RunState } from '#proto/ddk/v1/types';
+import { stateName } from '../../services/cli/display/describe-run.js';
 import { resultOf, succeeds, type TinyWorld, tinyWorld } from '../support/tiny-world.js';
 
 const seed = Number(process.argv[2] ?? Date.now() % 1_000_000);
 const times = Number(process.argv[3] ?? 10);
 const training = { intervals: 3, intervalSteps: 60, batchSize: 16, checkpointSeconds: 1 };
+/** Still far from its end after as many deaths. */
+const longer = { ...training, intervals: 4 * times };
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -25,11 +29,10 @@ async function die(world: TinyWorld, afterMs: number): Promise<string> {
   const line = JSON.parse(last) as {
     type: string;
     interval?: number;
-    run?: { state: number; interval: number };
+    run?: { state: RunState; interval: number };
   };
-  return line.type === 'run'
-    ? `state ${line.run?.state}, interval ${line.run?.interval}`
-    : `${line.type} of interval ${line.interval ?? '-'}`;
+  if (line.run !== undefined) return `${stateName(line.run.state)} in interval ${line.run.interval}`;
+  return line.interval === undefined ? line.type : `${line.type} of interval ${line.interval}`;
 }
 
 const world = await tinyWorld();
@@ -54,13 +57,18 @@ for (let i = 0; i < times; i++) {
   );
 }
 
+await world.spec({ training: longer });
+const aside = await world.another();
+const longExpected = await finish(aside);
+await aside.remove();
+say(`a longer run left alone: ${longExpected}`);
 for (let i = 0; i < times; i++) {
   const afterMs = Math.round((0.3 + 0.7 * keyedUniform(seed, 'bench/kill-again', i)) * durationMs);
   say(`the same run killed after ${String(afterMs).padStart(6)} ms (${await die(world, afterMs)})`);
 }
 const digest = await finish(world);
-if (digest === expected) equal += 1;
-say(`and left alone then: ${digest} ${digest === expected ? 'equal' : 'DIFFERENT'}`);
+if (digest === longExpected) equal += 1;
+say(`and left alone then: ${digest} ${digest === longExpected ? 'equal' : 'DIFFERENT'}`);
 await world.remove();
 say(`${equal} of ${times + 1} ended with the weights of the run that was left alone`);
 assert.equal(equal, times + 1);
