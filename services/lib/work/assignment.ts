@@ -97,14 +97,16 @@ function hold<R extends WorkRecord>(
     return lost;
   };
   let looking = false;
+  /** Commits of our own under way: the record may be at their revision before they return. */
+  let writing = 0;
   const look = async (): Promise<void> => {
-    if (looking || !open) return;
+    if (looking || writing > 0 || !open) return;
     looking = true;
     try {
       const seen = revision;
       const stored = await store.records.get(key);
-      // A commit of our own may have come between.
-      if (open && revision === seen && stored?.revision !== seen) lose();
+      // A commit of our own may have begun meanwhile, or come between; the next look sees what became of it.
+      if (open && writing === 0 && revision === seen && stored?.revision !== seen) lose();
     } catch {
       // The store is away for a moment; the commit will say so if it stays away.
     } finally {
@@ -116,11 +118,14 @@ function hold<R extends WorkRecord>(
 
   const write = async (next: R): Promise<void> => {
     if (!open) throw controller.signal.aborted ? controller.signal.reason : lose();
+    writing += 1;
     try {
       revision = await store.records.update(key, codec.encode(next).finish(), revision);
       record = next;
     } catch (error) {
       throw isConflict(error) ? lose() : error;
+    } finally {
+      writing -= 1;
     }
   };
   return {

@@ -189,3 +189,25 @@ test('an attempt that ends because its process is to end is left as it is, with 
   assert.deepEqual([state, step, failure], [WorkState.RUNNING, 4, undefined]);
   assert.deepEqual(told, []);
 });
+
+test('a commit that can be seen before it has returned is no loss', async () => {
+  const store = await assigned();
+  const { records } = store;
+  const slow: Store = {
+    ...store,
+    records: Object.assign(Object.create(records), {
+      async update(...args: Parameters<typeof records.update>) {
+        const revision = await records.update(...args);
+        // Several looks long.
+        await systemClock.sleep(40);
+        return revision;
+      },
+    }),
+  };
+  const work = await taken(slow);
+  for (const step of [2, 4]) await work.commit({ step });
+  await systemClock.sleep(20);
+  assert.equal(work.signal.aborted, false);
+  await work.commit({ step: 10, state: WorkState.COMPLETE });
+  work.release();
+});
