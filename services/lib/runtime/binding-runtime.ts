@@ -9,6 +9,8 @@ export class BindingRuntime implements Runtime {
   /** The binding loads the same library. */
   readonly version = openLibrary().version;
   readonly #sessions = new Set<BindingSession>();
+  /** Sessions being made, which nobody could close yet. */
+  readonly #opening = new Set<Promise<BindingSession>>();
   #closed = false;
 
   async createSession(model: Uint8Array | string, options: SessionOptions): Promise<Session> {
@@ -21,13 +23,20 @@ export class BindingRuntime implements Runtime {
     }
     // A copy of its own: a cancelled run loads the model again.
     const setup = { model: typeof model === 'string' ? model : model.slice(), options };
-    const session = await BindingSession.load(setup, (closed) => this.#sessions.delete(closed));
-    this.#sessions.add(session);
-    return session;
+    const opening = BindingSession.load(setup, (closed) => this.#sessions.delete(closed));
+    this.#opening.add(opening);
+    try {
+      const session = await opening;
+      this.#sessions.add(session);
+      return session;
+    } finally {
+      this.#opening.delete(opening);
+    }
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    await Promise.allSettled(this.#opening);
     await Promise.all([...this.#sessions].map((session) => session.close()));
   }
 }

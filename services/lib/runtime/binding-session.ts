@@ -39,7 +39,7 @@ export class BindingSession implements Session {
     onClosed: (session: BindingSession) => void,
   ) {
     this.#setup = setup;
-    this.#worker = worker;
+    this.#adopt(worker);
     this.#onClosed = onClosed;
     this.inputs = loaded.inputs;
     this.outputs = loaded.outputs;
@@ -68,8 +68,7 @@ export class BindingSession implements Session {
     request: BindingRequest,
     signal: AbortSignal | undefined,
   ): Promise<Record<string, TensorData>> {
-    this.#worker ??= (await startThread(this.#setup)).worker;
-    const worker = this.#worker;
+    const worker = this.#worker ?? this.#adopt((await startThread(this.#setup)).worker);
     worker.ref();
     try {
       worker.postMessage(request);
@@ -83,6 +82,15 @@ export class BindingSession implements Session {
     } finally {
       if (this.#worker) worker.unref();
     }
+  }
+
+  #adopt(worker: Worker): Worker {
+    this.#worker = worker;
+    // A thread that has died answers nobody; the next run starts another.
+    worker.once('exit', () => {
+      if (this.#worker === worker) this.#worker = undefined;
+    });
+    return worker;
   }
 
   #giveUpThread(): void {
@@ -102,6 +110,8 @@ async function startThread(
     workerData: setup,
     execArgv: [],
   });
+  // Whoever waits for an answer hears of it; an error that nobody waits for must not end the process.
+  worker.on('error', () => undefined);
   const reply = await nextReply(worker, undefined);
   worker.unref();
   if (reply.kind === 'loaded') return { worker, loaded: reply };
@@ -115,8 +125,6 @@ function endThread(worker: Worker): Promise<void> {
   return new Promise((resolve) => {
     worker.ref();
     worker.once('exit', () => resolve());
-    // A call that fails after it was given up concerns nobody any more.
-    worker.on('error', () => undefined);
     worker.postMessage('end' satisfies BindingRequest);
   });
 }
@@ -142,7 +150,7 @@ function nextReply(worker: Worker, signal: AbortSignal | undefined): Promise<Bin
 }
 
 function failure({ stage, message }: Extract<BindingReply, { kind: 'failed' }>): DdkError {
-  return new DdkError(stage === 'load' ? 'invalid_argument' : 'internal', `ONNX Runtime: ${message}`, {
+  return new DdkError(stage === 'load' ? 'invalid_argument' : 'internal', message, {
     reason: 'ONNX_RUNTIME',
   });
 }

@@ -1,9 +1,10 @@
 // The inside of a binding session's thread: onnxruntime-node blocks it so that the event loop stays free.
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { assert } from '#base';
+import { assert, DdkError } from '#base';
 import type { DType, TensorArray, TensorData } from '#onnx';
 import type { BindingReply, BindingRequest, BindingSetup } from './binding-messages.js';
+import { notATensor } from './check-feeds.js';
 import { flushDenormals } from './denormals.js';
 import { configEntries } from './session-config.js';
 import type { SessionOptions, TensorInfo } from './types.js';
@@ -13,14 +14,6 @@ let turn = Promise.resolve();
 const session = await load().catch((error: unknown) =>
   reply({ kind: 'failed', stage: 'load', message: sentence(error) }),
 );
-
-if (session) {
-  reply({
-    kind: 'loaded',
-    inputs: session.inputMetadata.map(tensorInfo),
-    outputs: session.outputMetadata.map(tensorInfo),
-  });
-}
 parentPort?.on('message', (request: BindingRequest) => {
   // One after the other: the binding's calls block this thread.
   turn = turn.then(() => (request === 'end' ? end() : answer(request)));
@@ -42,12 +35,18 @@ async function end(): Promise<void> {
   parentPort?.close();
 }
 
-function load(): Promise<InferenceSession> {
+async function load(): Promise<InferenceSession> {
   const options = bindingOptions(setup.options);
   flushDenormals();
-  return typeof setup.model === 'string'
+  const loaded = await (typeof setup.model === 'string'
     ? InferenceSession.create(setup.model, options)
-    : InferenceSession.create(setup.model, options);
+    : InferenceSession.create(setup.model, options));
+  reply({
+    kind: 'loaded',
+    inputs: loaded.inputMetadata.map((metadata) => tensorInfo('input', metadata)),
+    outputs: loaded.outputMetadata.map((metadata) => tensorInfo('output', metadata)),
+  });
+  return loaded;
 }
 
 async function run(
@@ -79,8 +78,8 @@ function nativeTensor(dtype: DType, data: TensorArray, shape: readonly number[])
   return new construct(dtype, data, shape);
 }
 
-function tensorInfo(metadata: InferenceSession.ValueMetadata): TensorInfo {
-  if (!metadata.isTensor) throw new Error(`${metadata.name} is not a tensor`);
+function tensorInfo(side: 'input' | 'output', metadata: InferenceSession.ValueMetadata): TensorInfo {
+  if (!metadata.isTensor) throw notATensor(side, metadata.name);
   const shape = metadata.shape.map((dim, axis) =>
     typeof dim === 'string' ? dim || `${metadata.name}_${axis}` : dim >= 0 ? dim : `${metadata.name}_${axis}`,
   );
@@ -120,5 +119,6 @@ function reply(message: BindingReply, transfer: readonly ArrayBuffer[] = []): vo
 }
 
 function sentence(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof DdkError) return error.message;
+  return `ONNX Runtime: ${error instanceof Error ? error.message : String(error)}`;
 }

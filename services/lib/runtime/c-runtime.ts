@@ -13,6 +13,8 @@ export class CRuntime implements Runtime {
   // One environment a process: ONNX Runtime counts references to it.
   readonly #environment: Handle;
   readonly #sessions = new Set<CSession>();
+  /** Sessions being made. They need the environment, and nobody could close them yet. */
+  readonly #opening = new Set<Promise<ResidentSession>>();
   #closed = false;
 
   constructor() {
@@ -22,6 +24,25 @@ export class CRuntime implements Runtime {
 
   async createSession(model: Uint8Array | string, options: SessionOptions): Promise<ResidentSession> {
     if (this.#closed) throw new DdkError('failed_precondition', 'the runtime is closed');
+    const opening = this.#open(model, options);
+    this.#opening.add(opening);
+    try {
+      return await opening;
+    } finally {
+      this.#opening.delete(opening);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    // How their making ends is their callers' affair.
+    await Promise.allSettled(this.#opening);
+    await Promise.all([...this.#sessions].map((session) => session.close()));
+    this.#environment.release();
+  }
+
+  async #open(model: Uint8Array | string, options: SessionOptions): Promise<ResidentSession> {
     const sessionOptions = nativeSessionOptions(options);
     const created = new BigUint64Array(1);
     try {
@@ -46,12 +67,5 @@ export class CRuntime implements Runtime {
     });
     this.#sessions.add(session);
     return session;
-  }
-
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await Promise.all([...this.#sessions].map((session) => session.close()));
-    this.#environment.release();
   }
 }

@@ -8,7 +8,8 @@ import { Handle } from './handle.js';
 import { copyOut, HostValue } from './host-value.js';
 import { bindValues } from './io-binding.js';
 import { allocateResident } from './resident-tensor.js';
-import { StringTable } from './string-table.js';
+import { endRunsAtExit } from './runs-in-flight.js';
+import { stringTable } from './string-table.js';
 import { readTensorInfos } from './tensor-info.js';
 import type {
   Binding,
@@ -42,8 +43,13 @@ export class CSession implements ResidentSession {
     this.#environment = environment;
     this.#onClosed = onClosed;
     this.options = options;
-    this.inputs = readTensorInfos(address, 'input');
-    this.outputs = readTensorInfos(address, 'output');
+    try {
+      this.inputs = readTensorInfos(address, 'input');
+      this.outputs = readTensorInfos(address, 'output');
+    } catch (error) {
+      this.#handle.release();
+      throw error;
+    }
   }
 
   /** Address of the OrtSession. Throws `failed_precondition` after close. */
@@ -66,29 +72,30 @@ export class CSession implements ResidentSession {
     checkFeeds(this.inputs, feeds);
     const outputs = wantedOutputs(this.outputs, options.outputs);
     const names = Object.keys(feeds);
-    const values = names.map((name) => {
-      const { dtype, shape, data } = feeds[name] as TensorData;
-      return new HostValue(dtype, shape, data);
-    });
+    const values: HostValue[] = [];
     const results = new BigUint64Array(outputs.length);
     try {
-      const inputNames = new StringTable(names);
+      for (const name of names) {
+        const { dtype, shape, data } = feeds[name] as TensorData;
+        values.push(new HostValue(dtype, shape, data));
+      }
+      const inputNames = stringTable(names);
       const inputValues = BigUint64Array.from(values, (value) => value.handle.address);
-      const outputNames = new StringTable(outputs);
+      const outputNames = stringTable(outputs);
       await this.track(options.signal, async (runOptions) => {
         await callAsync(
           'Run',
           [
             session,
             runOptions,
-            inputNames.pointers,
+            inputNames,
             inputValues,
             inputValues.length,
-            outputNames.pointers,
+            outputNames,
             outputs.length,
             results,
           ],
-          [inputNames, outputNames, values],
+          values,
         );
       });
       return Object.fromEntries(outputs.map((name, index) => [name, copyOut(results[index] ?? 0n)]));
@@ -119,6 +126,7 @@ export class CSession implements ResidentSession {
     const runOptions = new Handle(callForPointer('CreateRunOptions'), 'ReleaseRunOptions');
     const terminate = () => call('RunOptionsSetTerminate', runOptions.address);
     signal?.addEventListener('abort', terminate, { once: true });
+    const ended = endRunsAtExit(terminate);
     const running = body(runOptions.address);
     this.#inFlight.add(running);
     try {
@@ -128,6 +136,7 @@ export class CSession implements ResidentSession {
     } finally {
       this.#inFlight.delete(running);
       signal?.removeEventListener('abort', terminate);
+      ended();
       runOptions.release();
     }
   }

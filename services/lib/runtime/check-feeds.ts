@@ -52,6 +52,14 @@ export function wantedOutputs(
   return names;
 }
 
+/** What to throw for a model that takes or gives sequences, maps or optional values. */
+export function notATensor(side: 'input' | 'output', name: string): DdkError {
+  return new DdkError(
+    'invalid_argument',
+    `the model's ${side} ${name} is not a tensor; only models whose inputs and outputs are all tensors can be run`,
+  );
+}
+
 function list(infos: readonly TensorInfo[]): string {
   const shown = infos.slice(0, 20).map((info) => info.name);
   return shown.join(', ') + (infos.length > shown.length ? ` and ${infos.length - shown.length} more` : '');

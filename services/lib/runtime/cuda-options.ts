@@ -5,7 +5,7 @@ import { DdkError } from '#base';
 import { call, callForPointer } from './api.js';
 import { withHandle } from './handle.js';
 import { libraryFolder } from './library.js';
-import { StringTable } from './string-table.js';
+import { stringTable } from './string-table.js';
 import type { SessionOptions } from './types.js';
 
 const libraries = ['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_cuda.so'];
@@ -31,9 +31,9 @@ export function appendCuda(sessionOptions: bigint, options: SessionOptions): voi
       : { gpu_mem_limit: String(options.gpuMemoryLimitBytes) }),
   };
   withHandle(callForPointer('CreateCUDAProviderOptions'), 'ReleaseCUDAProviderOptions', (cuda) => {
-    const keys = new StringTable(Object.keys(entries));
-    const values = new StringTable(Object.values(entries));
-    call('UpdateCUDAProviderOptions', cuda, keys.pointers, values.pointers, keys.pointers.length);
+    const keys = stringTable(Object.keys(entries));
+    const values = stringTable(Object.values(entries));
+    call('UpdateCUDAProviderOptions', cuda, keys, values, keys.length);
     call('SessionOptionsAppendExecutionProvider_CUDA_V2', sessionOptions, cuda);
   });
 }

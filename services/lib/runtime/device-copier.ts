@@ -1,10 +1,10 @@
 // Copies tensors between the host and the device that a session computes on.
 import { DdkError } from '#base';
 import { type DType, encodeModel, GraphBuilder } from '#onnx';
-import { addressOf, call, callForPointer } from './api.js';
+import { call, callForPointer } from './api.js';
 import { Handle, withHandle } from './handle.js';
 import { nativeSessionOptions } from './session-options.js';
-import { StringTable } from './string-table.js';
+import { stringTable } from './string-table.js';
 import type { Provider, SessionOptions } from './types.js';
 
 // The names ONNX Runtime's execution providers give their memory.
@@ -63,9 +63,8 @@ export class DeviceCopier {
         this.#method = 'identity';
       }
     }
-    const names = new StringTable(['x', 'y']);
-    const namesOfInputs = addressOf(names.pointers);
-    call('Run', this.#identity(dtype, rank), null, namesOfInputs, source, 1, namesOfInputs + 8n, 1, target);
+    const [x, y] = [stringTable(['x']), stringTable(['y'])];
+    call('Run', this.#identity(dtype, rank), null, x, source, 1, y, 1, target);
   }
 
   release(): void {

@@ -127,7 +127,12 @@ export class DeviceTensor implements NativeTensor {
       ),
       'ReleaseValue',
     );
-    this.write(allocate(dtype, elementCount(shape)));
+    try {
+      this.write(allocate(dtype, elementCount(shape)));
+    } catch (error) {
+      this.#lease.release();
+      throw error;
+    }
   }
 
   get address(): bigint {

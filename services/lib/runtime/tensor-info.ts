@@ -1,5 +1,6 @@
 // Reads the names, types and shapes of a session's inputs and outputs.
 import { call, callForPointer, callForSize, stringAt } from './api.js';
+import { notATensor } from './check-feeds.js';
 import { withHandle } from './handle.js';
 import { readTypeAndShape } from './host-value.js';
 import type { TensorInfo } from './types.js';
@@ -9,7 +10,7 @@ const members = {
   output: ['SessionGetOutputCount', 'SessionGetOutputName', 'SessionGetOutputTypeInfo'],
 } as const;
 
-/** The graph's inputs or outputs, in the graph's order. */
+/** The graph's inputs or outputs, in the graph's order. Throws `invalid_argument` for one that is no tensor. */
 export function readTensorInfos(session: bigint, side: 'input' | 'output'): readonly TensorInfo[] {
   const [countOf, nameOf, typeOf] = members[side];
   const allocator = callForPointer('GetAllocatorWithDefaultOptions');
@@ -18,8 +19,9 @@ export function readTensorInfos(session: bigint, side: 'input' | 'output'): read
     const name = stringAt(nameAddress);
     call('AllocatorFree', allocator, nameAddress);
     return withHandle(callForPointer(typeOf, session, index), 'ReleaseTypeInfo', (typeInfo) => {
-      // Owned by typeInfo. Null for sequences and maps, whose type then reads as an error of ONNX Runtime's.
+      // Owned by typeInfo. Null for sequences, maps and optional values; asking further would end the process.
       const tensor = callForPointer('CastTypeInfoToTensorInfo', typeInfo);
+      if (tensor === 0n) throw notATensor(side, name);
       const { dtype, shape } = readTypeAndShape(tensor);
       const symbols = symbolicDims(tensor, shape.length);
       return {

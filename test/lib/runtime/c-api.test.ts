@@ -1,16 +1,19 @@
 // What only the C API offers: values that stay resident, bindings, profiling, and the table of members itself.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
+import { promisify } from 'node:util';
 import { DdkError } from '#base';
 import { encodeModel, GraphBuilder } from '#onnx';
 import { chooseProvider, isResident, openRuntime, type ResidentSession, type SessionOptions } from '#runtime';
-import { buildInfo, callForPointer } from '../../../services/lib/runtime/api.js';
+import { buildInfo, callForPointer, stringAt } from '../../../services/lib/runtime/api.js';
 import { memberTable } from '../../../services/lib/runtime/api-table.js';
 import { DeviceCopier } from '../../../services/lib/runtime/device-copier.js';
 import { DeviceTensor } from '../../../services/lib/runtime/resident-tensor.js';
+import { stringTable } from '../../../services/lib/runtime/string-table.js';
 import { floats, pairModel, slowModel, square } from './models.js';
 
 const options: SessionOptions = { provider: 'cpu', threads: 2 };
@@ -31,6 +34,13 @@ function stepModel(): Uint8Array {
   b.output('next', next);
   return encodeModel(b.build());
 }
+
+test('an array of strings carries its strings with it', () => {
+  const [first, second] = stringTable(['parameter.größe', '']);
+  assert.ok(first !== undefined && second !== undefined);
+  assert.equal(stringAt(first), 'parameter.größe');
+  assert.equal(stringAt(second), '');
+});
 
 test('members lie where the table says', () => {
   assert.match(buildInfo(), /^ORT Build Info: /);
@@ -170,6 +180,31 @@ test('a released tensor gives its memory back when the run that uses it has ende
   await session.close();
   assert.equal(output?.length, 0);
   assert.throws(() => y.read(), /released/);
+});
+
+test('a tensor that does not fit into memory is refused with a sentence', async () => {
+  const session = await open(stepModel());
+  assert.throws(
+    () => session.allocate('float32', [2 ** 45]),
+    (error) => error instanceof DdkError && error.code === 'resource_exhausted',
+  );
+  await session.close();
+});
+
+test('a process that exits does not wait for the run it is in', async () => {
+  const here = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
+  // 2,000 products of 7 GFLOP each: minutes, if it waited.
+  const script = `
+    import { openRuntime } from ${here('../../../services/lib/runtime/index.js')};
+    import { slowModel, square } from ${here('./models.js')};
+    const runtime = await openRuntime();
+    const session = await runtime.createSession(slowModel(1500, 2000), { provider: 'cpu', threads: 1 });
+    session.run({ x: square(1500) }).catch(() => undefined);
+    setTimeout(() => process.exit(7), 50);`;
+  const ended = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
+    timeout: 30_000,
+  });
+  await assert.rejects(ended, { code: 7, killed: false });
 });
 
 test('twenty sessions open and close', async () => {

@@ -4,10 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import { DdkError, type ErrorCode } from '#base';
 import { type DType, encodeModel, GraphBuilder, type TensorData, tensor } from '#onnx';
 import { openRuntime, type SessionOptions } from '#runtime';
-import { floats, identityModel, pairModel, slowModel, square } from './models.js';
+import { floats, identityModel, pairModel, sequenceModel, slowModel, square } from './models.js';
 
 const options: SessionOptions = { provider: 'cpu', threads: 1 };
 
@@ -223,6 +224,21 @@ for (const kind of ['c-api', 'binding'] as const) {
     );
   });
 
+  test(say('refuses a model whose inputs and outputs are not all tensors'), async () => {
+    await assert.rejects(
+      (await opened).createSession(sequenceModel(), options),
+      failure('invalid_argument', "the model's output parts is not a tensor"),
+    );
+  });
+
+  test(say('waits for a session in the making when it closes, and closes it'), async () => {
+    const runtime = await openRuntime(kind);
+    const making = runtime.createSession(slowModel(64, 100), options);
+    await runtime.close();
+    const session = await making;
+    await assert.rejects(session.run({ x: square(64) }), failure('failed_precondition', 'closed'));
+  });
+
   test(say('closes its sessions with itself and refuses new ones'), async () => {
     const runtime = await openRuntime(kind);
     const session = await runtime.createSession(pairModel(), options);
@@ -238,3 +254,17 @@ for (const kind of ['c-api', 'binding'] as const) {
     );
   });
 }
+
+test('binding: a session whose thread has died loads its model into another', async () => {
+  const threads: Worker[] = [];
+  const started = (thread: Worker) => void threads.push(thread);
+  process.on('worker', started);
+  const runtime = await openRuntime('binding');
+  const session = await runtime.createSession(pairModel(), options);
+  await threads[0]?.terminate();
+  assert.deepEqual((await session.run({ a: floats(2), b: floats(3) })).sum, floats(5));
+  assert.equal(threads.length, 2);
+  await threads[1]?.terminate();
+  await runtime.close();
+  process.off('worker', started);
+});

@@ -28,6 +28,22 @@ export function slowModel(size: number, count: number): Uint8Array {
   return encodeModel(b.build());
 }
 
+/** One output, an empty sequence: onnx.proto by hand, as our own graphs know tensors only. */
+export function sequenceModel(): Uint8Array {
+  const varint = (field: number, value: number) => [field << 3, value];
+  const message = (field: number, ...parts: number[][]) => [
+    (field << 3) | 2,
+    parts.flat().length,
+    ...parts.flat(),
+  ];
+  const text = (field: number, value: string) => message(field, [...Buffer.from(value)]);
+  // TypeProto { sequence_type { elem_type { tensor_type { elem_type: FLOAT } } } }
+  const type = message(2, message(4, message(1, message(1, varint(1, 1)))));
+  const node = message(1, text(2, 'parts'), text(4, 'SequenceEmpty'));
+  const graph = message(7, node, text(2, 'sequence'), message(12, text(1, 'parts'), type));
+  return Uint8Array.from([...varint(1, 8), ...graph, ...message(8, varint(2, 18))]);
+}
+
 export function floats(...values: number[]): TensorData {
   return tensor('float32', [values.length], values);
 }
