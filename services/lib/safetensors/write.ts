@@ -32,12 +32,12 @@ export async function writeSafetensors(
   tensors: Iterable<TensorSource>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly sha256: string; readonly bytes: number }> {
-  const sorted = canonicalOrder(tensors);
-  const header = encodeHeader(sorted, metadata);
+  // Before anything is written: names may be equal, or too many.
+  const pieces = safetensorsPieces(tensors, metadata);
   const temporary = temporaryPath(path);
   try {
     const file = await open(temporary, 'wx');
-    const written = await writeAll(file, header, sorted).finally(() => file.close());
+    const written = await writeAll(file, pieces).finally(() => file.close());
     await rename(temporary, path);
     await syncFolder(dirname(path));
     return written;
@@ -47,20 +47,20 @@ export async function writeSafetensors(
   }
 }
 
-async function writeAll(file: FileHandle, header: Uint8Array, tensors: readonly TensorSource[]) {
-  const sha = new Sha256();
-  let bytes = 0;
-  const append = async (data: Uint8Array) => {
-    for (let at = 0; at < data.byteLength; at += pieceBytes) {
-      const piece = data.subarray(at, at + pieceBytes);
-      sha.update(piece);
-      for (let done = 0; done < piece.byteLength; ) {
-        done += (await file.write(piece, done, piece.byteLength - done)).bytesWritten;
-      }
-    }
-    bytes += data.byteLength;
-  };
-  await append(header);
+/**
+ * The bytes that {@link writeSafetensors} writes, in pieces of at most 8 MiB, which are views of what `data` gives.
+ * Throws at once for equal names and for too many of them, and while it is read for data of the wrong length.
+ */
+export function safetensorsPieces(
+  tensors: Iterable<TensorSource>,
+  metadata: Readonly<Record<string, string>> = {},
+): AsyncGenerator<Uint8Array> {
+  const sorted = canonicalOrder(tensors);
+  return piecesOf(encodeHeader(sorted, metadata), sorted);
+}
+
+async function* piecesOf(header: Uint8Array, tensors: readonly TensorSource[]): AsyncGenerator<Uint8Array> {
+  yield header;
   for (const tensor of tensors) {
     const data = await tensor.data();
     if (data.byteLength !== byteLengthOf(tensor)) {
@@ -70,7 +70,19 @@ async function writeAll(file: FileHandle, header: Uint8Array, tensors: readonly 
           `${byteLengthOf(tensor)} bytes, and was given ${data.byteLength}.`,
       );
     }
-    await append(data);
+    for (let at = 0; at < data.byteLength; at += pieceBytes) yield data.subarray(at, at + pieceBytes);
+  }
+}
+
+async function writeAll(file: FileHandle, pieces: AsyncIterable<Uint8Array>) {
+  const sha = new Sha256();
+  let bytes = 0;
+  for await (const piece of pieces) {
+    sha.update(piece);
+    for (let done = 0; done < piece.byteLength; ) {
+      done += (await file.write(piece, done, piece.byteLength - done)).bytesWritten;
+    }
+    bytes += piece.byteLength;
   }
   await file.sync();
   return { sha256: sha.hex(), bytes };

@@ -5,6 +5,8 @@ import type { TrainEnvironment } from './environment.js';
 export const checkpointFormatVersion = 1;
 /** Manifests are small: metrics of the steps since the last one are the bulk. */
 export const maxManifestBytes = 64 << 20;
+/** What the safetensors files of a checkpoint say of themselves: that tensors lie as PyTorch's do. */
+export const fileMetadata = { format: 'pt' };
 
 export interface ArtifactReference {
   /** `sha256:` and 64 hexadecimal digits. */

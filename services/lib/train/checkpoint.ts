@@ -2,17 +2,14 @@
 //
 // All three are durable when saving returns; nothing refers to them yet. Making a checkpoint count is the caller's one
 // compare-and-set of the manifest's digest.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { DdkError, failpoint } from '#base';
 import {
   readHeader,
   readTensor,
   type SafetensorsHeader,
+  safetensorsPieces,
   type TensorSource,
   toFloat32,
-  writeSafetensors,
 } from '#safetensors';
 import type { ArtifactStore } from '#store';
 import {
@@ -22,9 +19,10 @@ import {
   checkpointFormatVersion,
   decodeManifest,
   encodeManifest,
+  fileMetadata,
   maxManifestBytes,
 } from './checkpoint-manifest.js';
-import { digestOfWeights } from './digest.js';
+import { bytesOfFloats, digestOfWeights } from './digest.js';
 import type { StateSnapshot, TrainEngine } from './engine.js';
 import type { StateTensor } from './manifest.js';
 
@@ -34,44 +32,28 @@ export interface SavedCheckpoint {
   readonly manifest: CheckpointManifest;
 }
 
-/**
- * Saves the engine's state; steps asked for meanwhile wait. State in host memory is written from where it lies.
- * @param options.scratchFolder where the files are written before the store takes them; the system's by default.
- */
+/** Saves the engine's state; steps asked for meanwhile wait. State in host memory is stored from where it lies. */
 export async function saveCheckpoint(
   engine: TrainEngine,
   artifacts: ArtifactStore,
   details: CheckpointDetails,
-  options: { readonly scratchFolder?: string } = {},
 ): Promise<SavedCheckpoint> {
   return engine.snapshot(async (snapshot) => {
-    const scratch = await mkdtemp(join(options.scratchFolder ?? tmpdir(), 'ddk-checkpoint-'));
-    try {
-      failpoint('checkpoint.before_durable');
-      const put = async (file: string, part: 'weights' | 'moments'): Promise<ArtifactReference> => {
-        const path = join(scratch, file);
-        await writeSafetensors(path, tensorSources(snapshot, part), { format: 'pt' });
-        const { digest, bytes } = await artifacts.putFile(path);
-        await rm(path);
-        return { digest, bytes };
-      };
-      const manifest: CheckpointManifest = {
-        formatVersion: checkpointFormatVersion,
-        step: snapshot.step,
-        environment: engine.environment,
-        weights: await put('weights.safetensors', 'weights'),
-        moments: await put('moments.safetensors', 'moments'),
-        weightsDigest: await digestOfWeights({ tensors: snapshot.tensors, read: snapshot.peek }),
-        cursors: details.cursors,
-        mixtureVersion: details.mixtureVersion,
-        metrics: details.metrics,
-      };
-      const { digest } = await artifacts.put(encodeManifest(manifest));
-      failpoint('checkpoint.after_durable');
-      return { digest, manifest };
-    } finally {
-      await rm(scratch, { recursive: true, force: true });
-    }
+    failpoint('checkpoint.before_durable');
+    const manifest: CheckpointManifest = {
+      formatVersion: checkpointFormatVersion,
+      step: snapshot.step,
+      environment: engine.environment,
+      weights: await artifacts.put(piecesOf(snapshot, 'weights')),
+      moments: await artifacts.put(piecesOf(snapshot, 'moments')),
+      weightsDigest: await digestOfWeights({ tensors: snapshot.tensors, read: snapshot.peek }),
+      cursors: details.cursors,
+      mixtureVersion: details.mixtureVersion,
+      metrics: details.metrics,
+    };
+    const { digest } = await artifacts.put(encodeManifest(manifest));
+    failpoint('checkpoint.after_durable');
+    return { digest, manifest };
   });
 }
 
@@ -129,18 +111,18 @@ async function readStateTensor(
   return room;
 }
 
-function tensorSources(snapshot: StateSnapshot, part: 'weights' | 'moments'): TensorSource[] {
-  return snapshot.tensors
+function piecesOf(snapshot: StateSnapshot, part: 'weights' | 'moments'): AsyncIterable<Uint8Array> {
+  const sources = snapshot.tensors
     .filter(({ role }) => (role === 'parameter') === (part === 'weights'))
-    .map((tensor) => ({
-      name: nameInFile(tensor),
-      dtype: 'F32',
-      shape: tensor.shape,
-      data: () => {
-        const data = snapshot.peek(tensor.role, tensor.name);
-        return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      },
-    }));
+    .map((tensor): TensorSource => {
+      return {
+        name: nameInFile(tensor),
+        dtype: 'F32',
+        shape: tensor.shape,
+        data: () => bytesOfFloats(snapshot.peek(tensor.role, tensor.name)),
+      };
+    });
+  return safetensorsPieces(sources, fileMetadata);
 }
 
 /** Parameters have their own names, so that the weights are a model's safetensors file as it is. */

@@ -19,11 +19,16 @@ export async function digestOfWeights(snapshot: ReadableWeights): Promise<string
     if (role !== 'parameter') continue;
     sha.update(new TextEncoder().encode(`${name} ${shape.join('x')}\n`));
     const data = await snapshot.read('parameter', name);
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const bytes = bytesOfFloats(data);
     for (let at = 0; at < bytes.length; at += pieceBytes) {
       sha.update(bytes.subarray(at, at + pieceBytes));
       await yieldToOthers();
     }
   }
   return `sha256:${sha.hex()}`;
+}
+
+/** A view, not a copy. */
+export function bytesOfFloats(data: Float32Array): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -184,7 +184,7 @@ export class TrainEngine {
 
   /** The trace of every operator, where the engine was opened with `profilePrefix`. */
   async endProfiling(): Promise<string | undefined> {
-    return this.#session.endProfiling?.();
+    return this.#exclusive(async () => this.#session.endProfiling?.());
   }
 
   /** Waits for what runs, then releases session and state. */

@@ -4,7 +4,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import fc from 'fast-check';
-import { readFloat32, readHeader, readTensor, type TensorSource, writeSafetensors } from '#safetensors';
+import {
+  readFloat32,
+  readHeader,
+  readTensor,
+  safetensorsPieces,
+  type TensorSource,
+  writeSafetensors,
+} from '#safetensors';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const bytesOf = (values: Float32Array) => new Uint8Array(values.buffer);
@@ -26,6 +33,22 @@ test('what is written reads back, and the digest is that of the file', async (t)
   assert.deepEqual(metadata, { step: '12' });
   assert.deepEqual([...(await readFloat32(path, entries.get('a')!))], [1, -2.5]);
   assert.deepEqual([...(await readTensor(path, entries.get('b')!))], [7, 8, 9]);
+});
+
+test('pieces are the bytes of the file, views of at most 8 MiB', async (t) => {
+  const path = join(await temporaryFolder(t), 'model.safetensors');
+  const large = new Uint8Array(20 << 20).map((_, i) => i % 251);
+  const sources: TensorSource[] = [
+    { name: 'large', dtype: 'U8', shape: [large.length], data: () => large },
+    f32('a', [1, -2.5]),
+  ];
+  await writeSafetensors(path, sources);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of safetensorsPieces(sources)) pieces.push(piece);
+  assert.ok(pieces.every((piece) => piece.byteLength <= 8 << 20));
+  assert.equal(pieces.filter((piece) => piece.buffer === large.buffer).length, 3);
+  assert.ok(Buffer.concat(pieces).equals(await readFile(path)));
+  assert.throws(() => safetensorsPieces([f32('a', [1]), f32('a', [2])]), /"a" is taken/);
 });
 
 test('data starts at a multiple of 64 and the widest elements come first', async (t) => {

@@ -59,6 +59,21 @@ test('a checkpoint brings back every bit, and what the caller kept with it', asy
   await Promise.all([engine.close(), other.close()]);
 });
 
+test('a checkpoint is written into the store and nowhere else', async () => {
+  const { artifacts } = openMemoryStore();
+  const engine = await engineFor(tinySpec);
+  // A process that is killed while it saves leaves nothing that nobody clears away.
+  const { TMPDIR } = process.env;
+  process.env.TMPDIR = '/no/such/folder';
+  try {
+    await saveCheckpoint(engine, artifacts, details);
+  } finally {
+    if (TMPDIR === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = TMPDIR;
+  }
+  await engine.close();
+});
+
 test('equal weights have equal digests whatever moments and step they come with', async () => {
   const [a, b] = [await engineFor(tinySpec), await engineFor(tinySpec)];
   const { artifacts } = openMemoryStore();
@@ -165,7 +180,7 @@ for (const [shape, spec, threads] of [
 
     const first = await engineFor(spec, threads);
     await trainUntil(first, 3);
-    const { digest } = await saveCheckpoint(first, store.artifacts, details, { scratchFolder: folder });
+    const { digest } = await saveCheckpoint(first, store.artifacts, details);
     await first.close();
     const second = await openEngine(spec, threads, runtime);
     await restoreCheckpoint(second, digest, store.artifacts);
