@@ -44,7 +44,7 @@ export async function prepareDemonstration(data: string, fresh: boolean): Promis
 async function madeFrom(texts: readonly DomainText[]): Promise<string> {
   const sha = new Sha256();
   for (const { file } of texts) sha.update(await readFile(file));
-  const settings = [teacherSettings(texts), studentSettings(texts), arms(texts, '', '')];
+  const settings = [teacherSettings(texts), studentSettings(texts), arms(texts, 'teacher', 'student')];
   return sha.update(Buffer.from(JSON.stringify(settings))).hex();
 }
 
