@@ -1,5 +1,5 @@
 // The table of rules, and the operators that have no gradient by nature.
-import type { Node } from '#onnx';
+import { type Node, qualifiedOp } from '#onnx';
 import type { Rule } from './rule.js';
 import { elementwiseRules } from './rules/elementwise.js';
 import { indexingRules } from './rules/indexing.js';
@@ -7,6 +7,7 @@ import { matmulRules } from './rules/matmul.js';
 import { movementRules } from './rules/movement.js';
 import { normalisationRules } from './rules/normalisation.js';
 import { reductionRules } from './rules/reductions.js';
+import { rotationRules } from './rules/rotation.js';
 
 const rules: ReadonlyMap<string, Rule> = new Map(
   Object.entries({
@@ -16,6 +17,7 @@ const rules: ReadonlyMap<string, Rule> = new Map(
     ...movementRules,
     ...indexingRules,
     ...normalisationRules,
+    ...rotationRules,
   }),
 );
 
@@ -44,13 +46,13 @@ export type Treatment =
 
 /** What differentiation does with a node: apply a rule, stop because nothing varies, or refuse. */
 export function treatmentOf(node: Node): Treatment {
-  if (node.domain !== '' && node.domain !== 'ai.onnx') return { kind: 'unknown' };
-  if (constantByNature.has(node.op)) return { kind: 'constant' };
-  const rule = rules.get(node.op);
+  const op = qualifiedOp(node);
+  if (constantByNature.has(op)) return { kind: 'constant' };
+  const rule = rules.get(op);
   return rule === undefined ? { kind: 'unknown' } : { kind: 'rule', rule };
 }
 
-/** Operators with a rule, by name. */
+/** Operators with a rule, by name; those outside the standard domain with their domain in front. */
 export function differentiableOperators(): readonly string[] {
   return [...rules.keys()].sort();
 }

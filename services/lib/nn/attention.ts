@@ -1,7 +1,8 @@
 // Causal grouped-query attention with rotary positions. Shape letters as in decoder.ts.
 import type { GraphBuilder, Value } from '#onnx';
 import type { DecoderConfig } from './config.js';
-import { type ParameterLookup, project, rmsNorm } from './layers.js';
+import { type ParameterLookup, project, type RmsNorm } from './layers.js';
+import { fusedRotation, plainRotation, type Rotation, rotaryAngles, rotaryFrequencies } from './rotary.js';
 
 /**
  * What all layers share: target shapes for Reshape, the rotation's tables and the causal mask.
@@ -24,20 +25,11 @@ export interface AttentionGeometry {
   readonly unfolded: Value;
   /** [N, H*D] */
   readonly merged: Value;
-  readonly queryRotation: Rotation;
-  readonly keyRotation: Rotation;
+  /** The queries' also multiplies with 1/sqrt(D), which saves a pass over the scores. */
+  readonly rotateQueries: Rotation;
+  readonly rotateKeys: Rotation;
   /** Added to the scores: 0 where position t may see s, a large negative number elsewhere. */
   readonly mask: Value;
-}
-
-/**
- * [T, B*heads, 2, D/2], or [T, 1, 2, D/2]. Repeated where all layers share it, because products of equal shapes are twice
- * as fast as short broadcasts.
- */
-interface Rotation {
-  readonly cos: Value;
-  /** Negative in the first half. */
-  readonly sin: Value;
 }
 
 // Far below any real score, and finite: a row whose every key is masked then yields a uniform average instead of 0/0.
@@ -51,29 +43,8 @@ export function staticGeometry(
   length: number,
 ): AttentionGeometry {
   const { heads: H, kvHeads: J, headDim: D } = config;
-  const half = D / 2;
   const G = H / J;
-  const rotation = (heads: number, scale: number): Rotation => {
-    const cos = new Float32Array(length * D);
-    const sin = new Float32Array(length * D);
-    for (let t = 0; t < length; t++) {
-      for (let i = 0; i < half; i++) {
-        const angle = t * inverseFrequency(config, i);
-        cos[t * D + i] = scale * Math.cos(angle);
-        cos[t * D + half + i] = scale * Math.cos(angle);
-        sin[t * D + i] = -scale * Math.sin(angle);
-        sin[t * D + half + i] = scale * Math.sin(angle);
-      }
-    }
-    const repeated = (data: Float32Array): Value =>
-      b.expand(b.constant({ dtype: 'float32', shape: [length, 1, 2, half], data }), [
-        length,
-        batch * heads,
-        2,
-        half,
-      ]);
-    return { cos: repeated(cos), sin: repeated(sin) };
-  };
+  const angles = rotaryAngles(config, length);
   const positions = b.ints(Array.from({ length }, (_, t) => t));
   return {
     split: (heads) => b.ints([length, batch * heads, D]),
@@ -83,8 +54,8 @@ export function staticGeometry(
     scores: b.ints([batch * J, length, G, length]),
     unfolded: b.ints([batch * J, length, G * D]),
     merged: b.ints([length * batch, H * D]),
-    queryRotation: rotation(H, D ** -0.5),
-    keyRotation: rotation(J, 1),
+    rotateQueries: fusedRotation(b, angles, { length, heads: batch * H, scale: D ** -0.5 }),
+    rotateKeys: fusedRotation(b, angles, { length, heads: batch * J, scale: 1 }),
     mask: b.where(futureOf(b, positions), b.scalar(MASKED), b.scalar(0)),
   };
 }
@@ -101,18 +72,13 @@ export function dynamicGeometry(
   const shape = b.op('Shape', [inputIds]);
   const batch = b.slice(shape, 0, 0, 1);
   const length = b.slice(shape, 0, 1, 2);
-  const scale = b.scalar(D ** -0.5);
 
-  const frequencies = Float32Array.from({ length: D / 2 }, (_, i) => inverseFrequency(config, i));
   const zero = b.scalar(0, 'int64');
   const positions = b.op('Range', [zero, b.squeeze(length, [0]), b.scalar(1, 'int64')]);
   const angles = b.mul(
     b.unsqueeze(b.cast(positions, 'float32'), [1, 2, 3]),
-    b.constant({ dtype: 'float32', shape: [1, 1, 1, D / 2], data: frequencies }),
+    b.constant({ dtype: 'float32', shape: [1, 1, 1, D / 2], data: rotaryFrequencies(config) }),
   );
-  const cos = b.cos(angles);
-  const sine = b.sin(angles);
-  const sin = b.concat([b.neg(sine), sine], 2);
 
   // [T, 1, T], or [B, 1, T, 1, T] where each sequence has its own padding.
   const future = futureOf(b, positions);
@@ -127,9 +93,8 @@ export function dynamicGeometry(
     scores: b.concat([batch, b.ints([J]), length, b.ints([G]), length], 0),
     unfolded: b.concat([rows, length, b.ints([G * D])], 0),
     merged: b.ints([-1, H * D]),
-    // A single pass over the ids does not pay for repeating the tables: here they broadcast.
-    queryRotation: { cos: b.mul(cos, scale), sin: b.mul(sin, scale) },
-    keyRotation: { cos, sin },
+    rotateQueries: plainRotation(b, angles, D, D ** -0.5),
+    rotateKeys: plainRotation(b, angles, D, 1),
     mask: b.where(hidden, b.scalar(MASKED), b.scalar(0)),
   };
 }
@@ -147,8 +112,9 @@ export function emitAttention(
   x_NC: Value,
   own: ParameterLookup,
   geometry: AttentionGeometry,
+  rmsNorm: RmsNorm,
 ): Value {
-  const { heads: H, kvHeads: J, headDim: D } = config;
+  const { heads: H, kvHeads: J } = config;
   const shaped = (x: Value, shape: Value): Value => b.op('Reshape', [x, shape]);
   // Without groups, the shapes that fold them in and out are the ones the values have already.
   const fold = (x: Value, shape: Value): Value => (H === J ? x : shaped(x, shape));
@@ -160,8 +126,8 @@ export function emitAttention(
       ? rmsNorm(b, split, own(`self_attn.${name}_norm.weight`), config.rmsNormEps)
       : split;
   };
-  const queries = rotate(b, byHead('q', H), D, geometry.queryRotation);
-  const keys = rotate(b, byHead('k', J), D, geometry.keyRotation);
+  const queries = geometry.rotateQueries(byHead('q', H));
+  const keys = geometry.rotateKeys(byHead('k', J));
   const foldedQueries = fold(b.transpose(fold(queries, geometry.grouped), [1, 0, 2]), geometry.folded);
   const foldedScores = b.matmul(foldedQueries, b.transpose(keys, [1, 2, 0]));
   const masked = b.add(shaped(foldedScores, geometry.scores), geometry.mask);
@@ -170,20 +136,4 @@ export function emitAttention(
   const merged = shaped(b.transpose(fold(mixed, geometry.unfolded), [1, 0, 2]), geometry.merged);
   const bias = config.outputBias ? own('self_attn.o_proj.bias') : null;
   return b.add(x_NC, project(b, merged, own('self_attn.o_proj.weight'), bias));
-}
-
-/**
- * Rotary positions as Hugging Face lays them out: element i turns with element i + D/2 by the angle t * theta^(-2i/D),
- *   first' = first cos - second sin,  second' = second cos + first sin.
- * With the halves as an axis of size 2 this is x * [cos, cos] + swapped(x) * [-sin, sin]: four passes.
- * The queries' tables carry the factor 1/sqrt(D), which saves a pass over the scores.
- */
-function rotate(b: GraphBuilder, x: Value, width: number, { cos, sin }: Rotation): Value {
-  const halves = b.reshape(x, [0, 0, 2, width / 2]);
-  const swapped = b.gather(halves, b.ints([1, 0]), 2);
-  return b.reshape(b.add(b.mul(halves, cos), b.mul(swapped, sin)), [0, 0, width]);
-}
-
-function inverseFrequency(config: DecoderConfig, i: number): number {
-  return config.ropeTheta ** ((-2 * i) / config.headDim);
 }

@@ -6,7 +6,7 @@
 import type { GraphBuilder, Value } from '#onnx';
 import { type AttentionGeometry, dynamicGeometry, emitAttention, staticGeometry } from './attention.js';
 import type { DecoderConfig } from './config.js';
-import { type ParameterLookup, project, rmsNorm } from './layers.js';
+import { fusedRmsNorm, type ParameterLookup, plainRmsNorm, project, type RmsNorm } from './layers.js';
 
 export interface DecoderOutputs {
   /** After the final norm. */
@@ -31,7 +31,7 @@ export function emitDecoder(
   const { inputIds_BT, parameter, batch, length } = inputs;
   const geometry = b.scope('shared', () => staticGeometry(b, config, batch, length));
   const sizes = { ids: b.ints([batch * length]), byTime: b.ints([length, batch, config.hiddenSize]) };
-  return emitBlocks(b, config, inputIds_BT, parameter, geometry, sizes);
+  return emitBlocks(b, config, inputIds_BT, parameter, geometry, fusedRmsNorm, sizes);
 }
 
 /**
@@ -51,7 +51,8 @@ export function emitDecoderDynamic(
   const idsShape = b.op('Shape', [inputIds]);
   const size = (axis: number): Value => b.slice(idsShape, 0, axis, axis + 1);
   const byTime = b.concat([size(1), size(0), b.ints([config.hiddenSize])], 0);
-  const { logits_NV } = emitBlocks(b, config, inputIds, parameter, geometry, { ids: b.ints([-1]), byTime });
+  const sizes = { ids: b.ints([-1]), byTime };
+  const { logits_NV } = emitBlocks(b, config, inputIds, parameter, geometry, plainRmsNorm, sizes);
   const shape = b.concat([idsShape, b.ints([config.vocabSize])], 0);
   return { logits: b.op('Reshape', [logits_NV, shape]) };
 }
@@ -62,6 +63,7 @@ function emitBlocks(
   ids_BT: Value,
   parameter: ParameterLookup,
   geometry: AttentionGeometry,
+  rmsNorm: RmsNorm,
   /** [N] and [T, B, C] */
   sizes: { readonly ids: Value; readonly byTime: Value },
 ): DecoderOutputs {
@@ -76,7 +78,7 @@ function emitBlocks(
     const own: ParameterLookup = (name) => parameter(`${at}.${name}`);
     x_NC = b.scope(`layer${layer}/attention`, () => {
       const normed_NC = rmsNorm(b, x_NC, own('input_layernorm.weight'), config.rmsNormEps);
-      return emitAttention(b, config, normed_NC, x_NC, own, geometry);
+      return emitAttention(b, config, normed_NC, x_NC, own, geometry, rmsNorm);
     });
     x_NC = b.scope(`layer${layer}/mlp`, () => {
       const normed_NC = rmsNorm(b, x_NC, own('post_attention_layernorm.weight'), config.rmsNormEps);

@@ -37,4 +37,5 @@ export { eliminateCommonSubexpressions } from './passes/cse.js';
 export { eliminateDeadNodes } from './passes/dead.js';
 export { foldConstants, inferShapes } from './passes/fold.js';
 export { bindDimensions, optimise } from './passes/optimise.js';
+export { mergeReshapes } from './passes/reshape.js';
 export { elementCount, numbersOf, tensor, tensorOver } from './tensor.js';

@@ -14,6 +14,7 @@ import {
   GraphBuilder,
   inferShapes,
   type Model,
+  mergeReshapes,
   optimise,
   tensor,
   type Value,
@@ -49,6 +50,30 @@ test('folding keeps what overflows, divides by zero or is large', () => {
   b.output('c', b.neg(b.constantOfShape([4096, 4096], 1)));
   const kept = foldConstants(b.build()).graph.nodes.map(({ op }) => op);
   assert.deepEqual(kept, ['Div', 'Neg', 'Mul', 'Neg', 'ConstantOfShape', 'Neg']);
+});
+
+test('of reshapes in a row the last is left, and one to the shape a value has already goes', () => {
+  const b = new GraphBuilder('reshapes');
+  const x = b.input('x', 'float32', [2, 6]);
+  const twice = b.reshape(b.reshape(x, [3, 4]), [12]);
+  const backAgain = b.reshape(b.reshape(x, [4, 3]), [2, 6]);
+  b.output('y', b.add(b.reshape(twice, [2, 6]), b.neg(backAgain)));
+  assert.equal(
+    body(optimise(b.build())),
+    `Neg: float32[2,6] = Neg(x)
+y: float32[2,6] = Add(x, Neg)`,
+  );
+});
+
+test('a reshape that takes a size from what it reads keeps reading that', () => {
+  const b = new GraphBuilder('zero');
+  const x = b.input('x', 'float32', [2, 6]);
+  b.output('y', b.reshape(b.reshape(x, [3, 4]), [0, 2, 2]));
+  assert.equal(
+    body(optimise(b.build())),
+    `Reshape: float32[3,4] = Reshape(x, int64[2]{3,4})
+y: float32[3,2,2] = Reshape(Reshape, int64[3]{0,2,2})`,
+  );
 });
 
 test('equal computations are made once; different attributes are different computations', () => {
@@ -218,7 +243,13 @@ test('random graphs compute the same bits after every pass', async () => {
           return result;
         };
         const expected = await run(model);
-        for (const pass of [foldConstants, eliminateCommonSubexpressions, eliminateDeadNodes, optimise]) {
+        for (const pass of [
+          foldConstants,
+          eliminateCommonSubexpressions,
+          eliminateDeadNodes,
+          mergeReshapes,
+          optimise,
+        ]) {
           assert.deepEqual(await run(pass(model)), expected);
         }
       }),
@@ -246,6 +277,8 @@ function randomModel(steps: readonly (readonly [number, number, number])[], shap
       () => b.where(b.less(p, q), p, q),
       () => b.cast(b.cast(p, 'float16'), 'float32'),
       () => b.expand(p, shape),
+      () => b.reshape(p, [-1]),
+      () => b.reshape(b.reshape(p, [-1, 1]), p.shape as readonly number[]),
     ];
     values.push(results[choice]!());
   }

@@ -2,13 +2,15 @@
 import { floatAttr, type Value } from '#onnx';
 import type { RuleContext } from '../context.js';
 import { type Contribution, structural } from '../rule.js';
+import { product } from '../shapes.js';
+import { grow } from '../unbroadcast.js';
 
 export const normalisationRules = structural({
   Softmax: [softmax], // dx = y (g - sum(g y))
   LogSoftmax: [logSoftmax], // dx = g - exp(y) sum(g)
   LayerNormalization: [layerNorm, scaleOf(layerNormalised), ({ whole }) => whole],
-  SimplifiedLayerNormalization: [rmsNorm, scaleOf(rmsNormalised)],
-  RMSNormalization: [rmsNorm, scaleOf(rmsNormalised)],
+  SimplifiedLayerNormalization: [rmsNorm, rmsScale],
+  RMSNormalization: [rmsNorm, rmsScale],
 });
 
 function softmax(c: RuleContext): Contribution {
@@ -27,10 +29,41 @@ function logSoftmax(c: RuleContext): Contribution {
 // mean over the normalised axes:
 //   by mean square:         dx = r (g s - n m(g s n))
 //   by mean and variance:   dx = r (g s - m(g s) - n m(g s n))
+// By mean square, n = r x needs no pass of its own. With rows of K elements and t = g x, both sums are products of t
+// with a vector, and what is left are five passes:
+//   ds = r^T t,   dx = r (g s) + c x with c = -r^3 (t s) / K
 
 function rmsNorm(c: RuleContext): Contribution {
-  const { e } = c;
-  return e.mul(inverseDeviation(c, c.x, 1), e.sub(scaled(c), parallel(c, rmsNormalised(c))));
+  const { e, x, w, whole } = c;
+  const { rows, width, r_N1, t_NK } = meanSquareParts(c);
+  const scale_K1 = e.reshape(grow(e, w, c.xShape.slice(-normalisedAxes(c).length)), [width, 1]);
+  // As a factor of its own: an attribute of Gemm would round it to float32.
+  const factor_N1 = e.mul(e.mul(e.mul(r_N1, r_N1), r_N1), -1 / width);
+  const coefficient_N1 = e.mul(e.gemm(t_NK, scale_K1), factor_N1);
+  const perRow = (value_N1: Value): Value => e.reshape(value_N1, rows);
+  return e.add(e.mul(e.mul(whole, w), perRow(r_N1)), e.mul(x, perRow(coefficient_N1)));
+}
+
+function rmsScale(c: RuleContext): Contribution {
+  const { r_N1, t_NK } = meanSquareParts(c);
+  const normalised = c.xShape.slice(-normalisedAxes(c).length);
+  return c.e.reshape(c.e.gemm(r_N1, t_NK, null, { transA: true }), normalised);
+}
+
+function meanSquareParts(c: RuleContext) {
+  return c.once('mean square', () => {
+    const { e, x, whole, xShape } = c;
+    const axes = normalisedAxes(c);
+    const width = product(xShape.slice(-axes.length));
+    const count = product(xShape) / width;
+    return {
+      /** x's shape with 1 on the normalised axes. */
+      rows: xShape.map((dim, axis) => (axes.includes(axis) ? 1 : dim)),
+      width,
+      r_N1: e.reshape(inverseDeviation(c, x, 1), [count, 1]),
+      t_NK: e.reshape(e.mul(whole, x), [count, width]),
+    };
+  });
 }
 
 function layerNorm(c: RuleContext): Contribution {
@@ -41,10 +74,6 @@ function layerNorm(c: RuleContext): Contribution {
 
 function scaleOf(normalised: (c: RuleContext) => Value): (c: RuleContext) => Value {
   return (c) => c.e.mul(c.whole, normalised(c));
-}
-
-function rmsNormalised(c: RuleContext): Value {
-  return c.once('normalised', () => c.e.mul(c.x, inverseDeviation(c, c.x, 1)));
 }
 
 function layerNormalised(c: RuleContext): Value {

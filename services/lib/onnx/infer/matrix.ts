@@ -1,4 +1,4 @@
-// Shape rules of matrix products and of normalisations.
+// Shape rules of matrix products, of normalisations and of rotations.
 import type { Dim, Shape } from '../ir.js';
 import type { InferenceContext, ResultType, Rule } from './context.js';
 import { broadcastShapes, sameDim, unknownDim } from './dims.js';
@@ -86,6 +86,7 @@ export const matrixRules: Readonly<Record<string, Rule>> = {
   LayerNormalization: layerNormalization,
   RMSNormalization: (c) => ({ dtype: c.dtype(0), shape: c.shape(0) }),
   SimplifiedLayerNormalization: (c) => layerNormalization(c),
+  'com.microsoft.RotaryEmbedding': (c) => ({ dtype: commonDtype(c, [0, 2, 3]), shape: c.shape(0) }),
   'com.microsoft.FusedMatMul': (c) => ({
     dtype: commonDtype(c, [0, 1]),
     shape: matmulShape(c, swapLast(c.shape(0), c.int('transA', 0)), swapLast(c.shape(1), c.int('transB', 0))),

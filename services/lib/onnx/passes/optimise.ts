@@ -4,6 +4,7 @@ import { type Graph, type Model, subgraphs, Value } from '../ir.js';
 import { eliminateCommonSubexpressions } from './cse.js';
 import { eliminateDeadNodes } from './dead.js';
 import { foldConstants } from './fold.js';
+import { mergeReshapes } from './reshape.js';
 import { rewriteModel } from './rewrite.js';
 import { weightsOf } from './weights.js';
 
@@ -11,7 +12,7 @@ import { weightsOf } from './weights.js';
 const MAX_ROUNDS = 16;
 
 /**
- * Folds constants, merges common subexpressions and removes dead nodes until nothing changes. Results are the same, and
+ * Folds constants, merges reshapes and common subexpressions and removes dead nodes until nothing changes. Results are the same, and
  * stay so when the weights change.
  */
 export function optimise(model: Model): Model {
@@ -19,7 +20,8 @@ export function optimise(model: Model): Model {
   const weights = weightsOf(model);
   let current = model;
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const next = eliminateDeadNodes(eliminateCommonSubexpressions(foldConstants(current, weights), weights));
+    const folded = mergeReshapes(foldConstants(current, weights));
+    const next = eliminateDeadNodes(eliminateCommonSubexpressions(folded, weights));
     const done = countNodes(next.graph) === countNodes(current.graph);
     current = next;
     if (done) break;

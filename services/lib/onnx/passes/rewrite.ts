@@ -21,6 +21,8 @@ export type Decision =
       readonly types: readonly ResultType[];
       readonly constant?: TensorData | undefined;
     }
+  /** Same node, reading other values. */
+  | { readonly kind: 'inputs'; readonly inputs: readonly (Value | null)[] }
   /** The node goes; its outputs are these other values. */
   | { readonly kind: 'alias'; readonly values: readonly Value[] }
   /** The node goes; its outputs become initializers. */
@@ -73,6 +75,11 @@ export function rewriteGraph(graph: Graph, visitor: Visitor, substitutes: Map<Va
       case 'keep':
         nodes.push(candidate === original ? original : remake(candidate, original, undefined, substitutes));
         break;
+      case 'inputs': {
+        const { inputs: others } = decision;
+        nodes.push(remake({ ...candidate, inputs: others }, original, undefined, substitutes));
+        break;
+      }
       case 'retype':
         nodes.push(remake(candidate, original, decision, substitutes));
         break;
