@@ -4,8 +4,7 @@ import { elementCount, type GraphBuilder, type Value } from '#onnx';
 /** sqrt of the sum of squares over all gradients, a scalar. One pass over each gradient. */
 export function emitGlobalNorm(b: GraphBuilder, gradients: readonly Value[]): Value {
   const squares = gradients.map((gradient) => sumOfSquares(b, gradient));
-  const total = squares.length === 1 ? (squares[0] as Value) : b.reduceSum(b.concat(squares, 0), [0], false);
-  return b.sqrt(b.reshape(total, []));
+  return b.sqrt(b.op('Sum', squares));
 }
 
 /** min(1, maxNorm / (norm + 1e-6)), a scalar to multiply every gradient with. A NaN norm gives a NaN factor. */
@@ -17,13 +16,13 @@ export function emitClipScale(b: GraphBuilder, norm: Value, maxNorm: number): Va
 // lose digits, so larger gradients are summed by rows first.
 const MAX_ELEMENTS_AT_ONCE = 2 ** 22;
 
-/** [1] */
+/** A scalar. */
 function sumOfSquares(b: GraphBuilder, x: Value): Value {
   const axes = (x.shape ?? []).map((_, axis) => axis);
   const squares = (over: readonly number[]): Value =>
     b.op('ReduceSumSquare', [x, b.ints(over)], { keepdims: 0 });
   if (axes.length <= 1 || elementCount(x.shape as readonly number[]) <= MAX_ELEMENTS_AT_ONCE) {
-    return b.reshape(squares(axes), [1]);
+    return squares(axes);
   }
-  return b.reshape(b.reduceSum(squares(axes.slice(-1)), axes.slice(0, -1), false), [1]);
+  return b.reduceSum(squares(axes.slice(-1)), axes.slice(0, -1), false);
 }
