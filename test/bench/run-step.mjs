@@ -8,6 +8,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 const { values } = parseArgs({
@@ -70,7 +71,12 @@ const running = chosen.map((name) => new Side(name, sides[name]()));
 // Compilation and the first touch of memory are not part of a step.
 for (const side of running) await side.take(4);
 for (let round = 0; round < Number(values.rounds); round++) {
-  for (const side of running) side.milliseconds.push(...(await side.take(Number(values.steps))));
+  // There and back, so that nobody always follows the same side.
+  for (const side of round % 2 === 0 ? running : running.toReversed()) {
+    // Idle threads of the side before may spin for a while.
+    await setTimeout(300);
+    side.milliseconds.push(...(await side.take(Number(values.steps))));
+  }
 }
 for (const side of running) side.process.stdin.end();
 

@@ -4,8 +4,9 @@ import type { GraphBuilder, Value } from '#onnx';
 export interface AdamWState {
   readonly parameter: Value;
   readonly gradient: Value;
-  /** First moment (torch: exp_avg) and second moment (exp_avg_sq), of the parameter's shape. */
+  /** First moment (torch: exp_avg), of the parameter's shape. */
   readonly m: Value;
+  /** Second moment in units of {@link secondMomentUnit} (exp_avg_sq divided by it), of the parameter's shape. */
   readonly v: Value;
   /** Whether weightDecay applies. */
   readonly decay: boolean;
@@ -29,11 +30,19 @@ export interface AdamWHyper {
 }
 
 /**
- * torch.optim.AdamW's update:
- *   m' = beta1 m + (1 - beta1) s g,  v' = beta2 v + (1 - beta2) (s g)^2,
- *   p' = (1 - lr wd) p - lr (m' / c1) / (sqrt(v' / c2) + eps)
- *      = (1 - lr wd) p - (lr sqrt(c2) / c1) m' / (sqrt(v') + eps sqrt(c2)).
- * The last form leaves 13 passes over the parameter's size (12 without decay): 3 for m', 4 for v', 6 (5) for p'.
+ * What the second moment is counted in: exp_avg_sq = v * (1 - beta2) / (1 - beta1)^2. Then what is new in v is the square
+ * of what is new in m, which saves a pass over the parameter's size.
+ */
+export function secondMomentUnit({ beta1, beta2 }: Pick<AdamWHyper, 'beta1' | 'beta2'>): number {
+  return (1 - beta2) / (1 - beta1) ** 2;
+}
+
+/**
+ * torch.optim.AdamW's update of the gradient s g, with c1 = 1 - beta1^t, c2 = 1 - beta2^t and u the second moment's unit:
+ *   m' = beta1 m + f,  v' = beta2 v + f^2,  f = (1 - beta1) s g,
+ *   p' = (1 - lr wd) p - lr (m' / c1) / (sqrt(u v' / c2) + eps)
+ *      = (1 - lr wd) p - (lr / (c1 r)) m' / (sqrt(v') + eps / r),  r = sqrt(u / c2).
+ * The last form leaves 12 passes over the parameter's size (11 without decay): 3 for m', 3 for v', 6 (5) for p'.
  * Everything else is scalar and, being the same for all parameters, is left once by common-subexpression elimination.
  */
 export function emitAdamW(
@@ -45,14 +54,13 @@ export function emitAdamW(
   const { parameter, gradient, m, v, decay } = state;
   const { learningRate, biasCorrection1, biasCorrection2, clipScale } = scalars;
   const { beta1, beta2, epsilon, weightDecay } = hyper;
-  const rootCorrection2 = b.sqrt(biasCorrection2);
-  const stepSize = b.div(b.mul(learningRate, rootCorrection2), biasCorrection1);
-  const stabiliser = b.mul(rootCorrection2, b.scalar(epsilon));
-  const fresh1 = b.mul(clipScale, b.scalar(1 - beta1));
-  const fresh2 = b.mul(b.mul(clipScale, clipScale), b.scalar(1 - beta2));
+  const root = b.sqrt(b.div(b.scalar(secondMomentUnit(hyper)), biasCorrection2));
+  const stepSize = b.div(learningRate, b.mul(biasCorrection1, root));
+  const stabiliser = b.div(b.scalar(epsilon), root);
 
-  const nextM = b.add(b.mul(m, b.scalar(beta1)), b.mul(gradient, fresh1));
-  const nextV = b.add(b.mul(v, b.scalar(beta2)), b.mul(b.mul(gradient, gradient), fresh2));
+  const fresh = b.mul(gradient, b.mul(clipScale, b.scalar(1 - beta1)));
+  const nextM = b.add(b.mul(m, b.scalar(beta1)), fresh);
+  const nextV = b.add(b.mul(v, b.scalar(beta2)), b.mul(fresh, fresh));
   const update = b.mul(b.div(nextM, b.add(b.sqrt(nextV), stabiliser)), stepSize);
   const kept =
     decay && weightDecay !== 0

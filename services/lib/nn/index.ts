@@ -1,5 +1,5 @@
 // Emitters of graph: the built-in decoder, losses, AdamW and clipping; and the learning-rate schedule. Floor 2.
-export { type AdamWHyper, emitAdamW } from './adamw.js';
+export { type AdamWHyper, emitAdamW, secondMomentUnit } from './adamw.js';
 export { emitClipScale, emitGlobalNorm } from './clip.js';
 export { type DecoderConfig, decoderConfigJson, parseDecoderConfig } from './config.js';
 export { emitDecoder, emitDecoderDynamic } from './decoder.js';

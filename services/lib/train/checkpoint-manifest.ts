@@ -34,7 +34,10 @@ export interface CheckpointManifest extends CheckpointDetails {
   readonly environment: TrainEnvironment | null;
   /** safetensors: parameters by name. */
   readonly weights: ArtifactReference;
-  /** safetensors: `m.<name>` and `v.<name>`. Null before the first step: all zero. */
+  /**
+   * safetensors: `m.<name>` and `v.<name>`; its metadata has the unit of the latter (see secondMomentUnit). Null before
+   * the first step: all zero.
+   */
   readonly moments: ArtifactReference | null;
   /** Digest of the weights alone, independent of the file; see TrainEngine.weightsDigest. */
   readonly weightsDigest: string;

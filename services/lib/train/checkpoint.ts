@@ -3,6 +3,7 @@
 // All three are durable when saving returns; nothing refers to them yet. Making a checkpoint count is the caller's one
 // compare-and-set of the manifest's digest.
 import { DdkError, failpoint } from '#base';
+import { secondMomentUnit } from '#nn';
 import {
   readHeader,
   readTensor,
@@ -45,7 +46,11 @@ export async function saveCheckpoint(
       step: snapshot.step,
       environment: engine.environment,
       weights: await artifacts.put(piecesOf(snapshot, 'weights')),
-      moments: await artifacts.put(piecesOf(snapshot, 'moments')),
+      moments: await artifacts.put(
+        piecesOf(snapshot, 'moments', {
+          [unitKey]: String(secondMomentUnit(engine.program.spec.optimizer)),
+        }),
+      ),
       weightsDigest: await digestOfWeights({ tensors: snapshot.tensors, read: snapshot.peek }),
       cursors: details.cursors,
       mixtureVersion: details.mixtureVersion,
@@ -62,7 +67,10 @@ export async function readCheckpoint(digest: string, artifacts: ArtifactStore): 
   return decodeManifest(await artifacts.bytes(digest, { maxBytes: maxManifestBytes }), digest);
 }
 
-/** Loads a checkpoint into an engine, bit for bit. Throws `failed_precondition` where it is of another model. */
+/**
+ * Loads a checkpoint into an engine, bit for bit; where the engine's betas are others, the second moments are converted
+ * to its unit. Throws `failed_precondition` where the checkpoint is of another model.
+ */
 export async function restoreCheckpoint(
   engine: TrainEngine,
   digest: string,
@@ -71,14 +79,31 @@ export async function restoreCheckpoint(
   const manifest = await readCheckpoint(digest, artifacts);
   const weights = await openPart(artifacts, manifest.weights);
   const moments = manifest.moments && (await openPart(artifacts, manifest.moments));
+  const conversion = moments ? unitOf(moments) / secondMomentUnit(engine.program.spec.optimizer) : 1;
   await engine.load({
     step: manifest.step,
-    read: (tensor, room) => {
+    read: async (tensor, room) => {
       const part = tensor.role === 'parameter' ? weights : moments;
-      return part ? readStateTensor(part, tensor, room) : undefined;
+      if (!part) return undefined;
+      const data = await readStateTensor(part, tensor, room);
+      if (tensor.role === 'v' && conversion !== 1)
+        for (const [i, value] of data.entries()) data[i] = value * conversion;
+      return data;
     },
   });
   return manifest;
+}
+
+/** Where the file of moments says what its second moments are counted in; where it does not, they are exp_avg_sq itself. */
+const unitKey = 'second_moment_unit';
+
+function unitOf({ digest, header }: Part): number {
+  const unit = Number(header.metadata[unitKey] ?? 1);
+  if (unit > 0 && Number.isFinite(unit)) return unit;
+  throw new DdkError(
+    'data_loss',
+    `checkpoint file ${digest} counts its second moments in "${header.metadata[unitKey]}"`,
+  );
 }
 
 interface Part {
@@ -111,7 +136,11 @@ async function readStateTensor(
   return room;
 }
 
-function piecesOf(snapshot: StateSnapshot, part: 'weights' | 'moments'): AsyncIterable<Uint8Array> {
+function piecesOf(
+  snapshot: StateSnapshot,
+  part: 'weights' | 'moments',
+  metadata: Readonly<Record<string, string>> = {},
+): AsyncIterable<Uint8Array> {
   const sources = snapshot.tensors
     .filter(({ role }) => (role === 'parameter') === (part === 'weights'))
     .map((tensor): TensorSource => {
@@ -122,7 +151,7 @@ function piecesOf(snapshot: StateSnapshot, part: 'weights' | 'moments'): AsyncIt
         data: () => bytesOfFloats(snapshot.peek(tensor.role, tensor.name)),
       };
     });
-  return safetensorsPieces(sources, fileMetadata);
+  return safetensorsPieces(sources, { ...fileMetadata, ...metadata });
 }
 
 /** Parameters have their own names, so that the weights are a model's safetensors file as it is. */

@@ -5,6 +5,7 @@ import test, { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { DdkError } from '#base';
+import { secondMomentUnit } from '#nn';
 import { openRuntime } from '#runtime';
 import { openDiskStore, openMemoryStore } from '#store';
 import {
@@ -41,6 +42,28 @@ function stateBytes(engine: TrainEngine): Promise<Buffer> {
     Buffer.concat(snapshot.tensors.map(({ role, name }) => Buffer.from(snapshot.read(role, name).buffer))),
   );
 }
+
+test('with other betas, second moments go on where they were', async () => {
+  const { artifacts } = openMemoryStore();
+  const { optimizer } = tinySpec;
+  const others = { ...tinySpec, optimizer: { ...optimizer, beta1: 0.8, beta2: 0.99 } };
+  const [engine, other] = [await engineFor(tinySpec), await openEngine(others, 1, runtime)];
+  await trainUntil(engine, 2);
+  await restoreCheckpoint(other, (await saveCheckpoint(engine, artifacts, details)).digest, artifacts);
+  // exp_avg_sq, which does not depend on how it is kept.
+  const secondMoments = (from: TrainEngine): Promise<number[]> =>
+    from.snapshot(async ({ tensors, read }) =>
+      tensors
+        .filter(({ role }) => role === 'v')
+        .flatMap(({ role, name }) =>
+          Array.from(read(role, name), (value) => value * secondMomentUnit(from.program.spec.optimizer)),
+        ),
+    );
+  const [before, after] = [await secondMoments(engine), await secondMoments(other)];
+  assert.ok(before.some((value) => value > 0));
+  for (const [i, value] of before.entries()) assert.ok(Math.abs(after[i]! - value) <= 1e-6 * value);
+  await Promise.all([engine.close(), other.close()]);
+});
 
 test('a checkpoint brings back every bit, and what the caller kept with it', async () => {
   const { artifacts } = openMemoryStore();
