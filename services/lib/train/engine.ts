@@ -33,8 +33,11 @@ export interface StateSource {
   ): Promise<Float32Array | undefined> | Float32Array | undefined;
 }
 
-/** Long enough for the gaps between a step's operators, too short to take a core from others. */
-const briefSpinUs = 100;
+/**
+ * Some operators run on one thread, for up to a millisecond or two; the others should be awake when it has ended. A core
+ * is kept from others for no longer than this after a step.
+ */
+const briefSpinUs = 1000;
 
 interface Direction {
   readonly source: StateSet;
