@@ -8,6 +8,7 @@ import { assert, createTurns, DdkError } from '#base';
 import type { TensorData } from '#onnx';
 import type { BindingReply, BindingRequest, BindingSetup } from './binding-messages.js';
 import { checkFeeds, wantedOutputs } from './check-feeds.js';
+import { cancelled, cores } from './cores.js';
 import type { RunOptions, Session, TensorInfo } from './types.js';
 
 type Feeds = Readonly<Record<string, TensorData>>;
@@ -49,9 +50,11 @@ export class BindingSession implements Session {
     if (this.#closing) throw new DdkError('failed_precondition', 'the session is closed');
     checkFeeds(this.inputs, feeds);
     const request = { feeds, outputs: wantedOutputs(this.outputs, outputs) };
+    const exchange = () => this.#exchange(request, signal);
+    const { provider, threads } = this.#setup.options;
     return this.#takeTurn(() => {
       if (signal?.aborted) throw cancelled(signal);
-      return this.#exchange(request, signal);
+      return provider === 'cpu' ? cores.use(threads, signal, exchange) : exchange();
     });
   }
 
@@ -153,8 +156,4 @@ function failure({ stage, message }: Extract<BindingReply, { kind: 'failed' }>):
   return new DdkError(stage === 'load' ? 'invalid_argument' : 'internal', message, {
     reason: 'ONNX_RUNTIME',
   });
-}
-
-function cancelled(signal: AbortSignal | undefined): DdkError {
-  return new DdkError('cancelled', 'the run was cancelled', { cause: signal?.reason });
 }

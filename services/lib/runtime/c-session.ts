@@ -3,6 +3,7 @@ import { DdkError } from '#base';
 import type { DType, TensorData } from '#onnx';
 import { call, callAsync, callForPointer, release, stringAt } from './api.js';
 import { checkFeeds, wantedOutputs } from './check-feeds.js';
+import { cancelled, cores } from './cores.js';
 import { DeviceCopier } from './device-copier.js';
 import { Handle } from './handle.js';
 import { copyOut, HostValue } from './host-value.js';
@@ -120,24 +121,23 @@ export class CSession implements ResidentSession {
     return binding;
   }
 
-  /** Runs `body` with its own run options, which an abort terminates; close waits for it. */
-  async track(signal: AbortSignal | undefined, body: (runOptions: bigint) => Promise<void>): Promise<void> {
-    if (signal?.aborted) throw cancelled(signal);
-    const runOptions = new Handle(callForPointer('CreateRunOptions'), 'ReleaseRunOptions');
-    const terminate = () => call('RunOptionsSetTerminate', runOptions.address);
-    signal?.addEventListener('abort', terminate, { once: true });
-    const ended = endRunsAtExit(terminate);
-    const running = body(runOptions.address);
+  /**
+   * Runs `body` with its own run options, which an abort terminates; close waits for it. On the CPU it waits for its cores
+   * first. `settled` is called in any case, before close goes on.
+   */
+  async track(
+    signal: AbortSignal | undefined,
+    body: (runOptions: bigint) => Promise<void>,
+    settled: () => void = () => undefined,
+  ): Promise<void> {
+    const run = () => withRunOptions(signal, body);
+    const { provider, threads } = this.options;
+    const running = (provider === 'cpu' ? cores.use(threads, signal, run) : run()).finally(settled);
     this.#inFlight.add(running);
     try {
       await running;
-    } catch (error) {
-      throw signal?.aborted ? cancelled(signal, error) : error;
     } finally {
       this.#inFlight.delete(running);
-      signal?.removeEventListener('abort', terminate);
-      ended();
-      runOptions.release();
     }
   }
 
@@ -168,6 +168,22 @@ export class CSession implements ResidentSession {
   }
 }
 
-function cancelled(signal: AbortSignal, cause?: unknown): DdkError {
-  return new DdkError('cancelled', 'the run was cancelled', { cause: cause ?? signal.reason });
+async function withRunOptions(
+  signal: AbortSignal | undefined,
+  body: (runOptions: bigint) => Promise<void>,
+): Promise<void> {
+  if (signal?.aborted) throw cancelled(signal);
+  const runOptions = new Handle(callForPointer('CreateRunOptions'), 'ReleaseRunOptions');
+  const terminate = () => call('RunOptionsSetTerminate', runOptions.address);
+  signal?.addEventListener('abort', terminate, { once: true });
+  const ended = endRunsAtExit(terminate);
+  try {
+    await body(runOptions.address);
+  } catch (error) {
+    throw signal?.aborted ? cancelled(signal, error) : error;
+  } finally {
+    signal?.removeEventListener('abort', terminate);
+    ended();
+    runOptions.release();
+  }
 }

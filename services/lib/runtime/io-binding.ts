@@ -89,18 +89,19 @@ class NativeBinding implements Binding {
     if (this.#running) throw new DdkError('failed_precondition', 'the binding is already running');
     for (const tensor of this.#tensors) nativeTensor(tensor);
     const session = this.#session.address;
-    await this.#session.track(options.signal, async (runOptions) => {
-      // Inside the run that the session waits for when it closes, so that the flag is down when that has ended.
-      this.#running = true;
-      const held = this.#tensors.map((tensor) => tensor.hold());
-      try {
+    this.#running = true;
+    const held = this.#tensors.map((tensor) => tensor.hold());
+    await this.#session.track(
+      options.signal,
+      async (runOptions) => {
         await callAsync('RunWithBinding', [session, runOptions, this.#handle.address], this.#tensors);
         call('SynchronizeBoundOutputs', this.#handle.address);
-      } finally {
+      },
+      () => {
         this.#running = false;
         for (const letGo of held) letGo();
-      }
-    });
+      },
+    );
   }
 
   /** Not while it runs. */

@@ -48,7 +48,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A loaded model. Runs may overlap; none blocks the event loop. */
+/**
+ * A loaded model. Runs may overlap; none blocks the event loop. On the CPU, runs of all sessions wait for each other where they
+ * would have more threads together than there are cores.
+ */
 export interface Session {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
