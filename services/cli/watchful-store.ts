@@ -1,38 +1,53 @@
-// A store that tells of failures which no retry mends, such as a full disk, besides throwing them where they happen.
+// A store that tells of failures which no retry mends, such as a full disk or a deleted folder, besides throwing them
+// where they happen.
 import { DdkError } from '#base';
 import type { Store } from '#store';
 
-const needsAPerson: ReadonlySet<string | undefined> = new Set(['STORE_FULL', 'STORE_READ_ONLY']);
+const needsAPerson: ReadonlySet<string | undefined> = new Set([
+  'STORE_FULL',
+  'STORE_READ_ONLY',
+  'STORE_GONE',
+]);
 
-/** Calls `tell` whenever something cannot be written for want of space or permission. */
+/** Calls `tell` whenever something cannot be done for want of space or permission, or of the store itself. */
 export function watchfulStore(store: Store, tell: (error: DdkError) => void): Store {
   const { records, artifacts } = store;
-  const watched = async <T>(writing: Promise<T>): Promise<T> => {
+  const told = (thrown: unknown): DdkError => {
+    const error = DdkError.from(thrown);
+    if (needsAPerson.has(error.reason)) tell(error);
+    return error;
+  };
+  const watched = async <T>(doing: Promise<T>): Promise<T> => {
     try {
-      return await writing;
+      return await doing;
     } catch (thrown) {
-      const error = DdkError.from(thrown);
-      if (needsAPerson.has(error.reason)) tell(error);
-      throw error;
+      throw told(thrown);
     }
   };
+  async function* each<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+    try {
+      yield* items;
+    } catch (thrown) {
+      throw told(thrown);
+    }
+  }
   return {
     records: {
-      get: (key) => records.get(key),
+      get: (key) => watched(records.get(key)),
       create: (key, value) => watched(records.create(key, value)),
       update: (key, value, expectedRevision) => watched(records.update(key, value, expectedRevision)),
       delete: (key, expectedRevision) => watched(records.delete(key, expectedRevision)),
-      list: (prefix) => records.list(prefix),
-      watch: (prefix, signal) => records.watch(prefix, signal),
+      list: (prefix) => watched(records.list(prefix)),
+      watch: (prefix, signal) => each(records.watch(prefix, signal)),
     },
     artifacts: {
       put: (source) => watched(artifacts.put(source)),
       putFile: (path) => watched(artifacts.putFile(path)),
-      has: (digest) => artifacts.has(digest),
-      stat: (digest) => artifacts.stat(digest),
-      bytes: (digest, options) => artifacts.bytes(digest, options),
-      localPath: (digest) => artifacts.localPath(digest),
-      list: () => artifacts.list(),
+      has: (digest) => watched(artifacts.has(digest)),
+      stat: (digest) => watched(artifacts.stat(digest)),
+      bytes: (digest, options) => watched(artifacts.bytes(digest, options)),
+      localPath: (digest) => watched(artifacts.localPath(digest)),
+      list: () => each(artifacts.list()),
       delete: (digest) => artifacts.delete(digest),
     },
     check: () => store.check(),

@@ -90,6 +90,7 @@ export async function startStudentTrainer(
   const release = async (): Promise<void> => {
     for (const one of stops) await one();
     await takeTurn(() => engines.close());
+    await cache?.close();
     teacher.close();
   };
   const server = await startServer({

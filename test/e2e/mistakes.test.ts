@@ -1,6 +1,6 @@
 // What people do wrong: one clear sentence, a non-zero exit, nothing half-written.
 import assert from 'node:assert/strict';
-import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { after, before, describe, type TestContext } from 'node:test';
 import { DdkError } from '#base';
@@ -300,6 +300,17 @@ async function worldAtWork(
   assert.ok(await running.said(/"\$case":"step"/), 'it ended before it trained');
   return { at, running };
 }
+
+test('a data folder that is deleted under a run ends it with one sentence', async (t) => {
+  const { at, running } = await worldAtWork(t);
+  await rm(join(at.folder, '.ddk'), { recursive: true, maxRetries: 9 });
+  const { code, stderr } = await running.finished;
+  assert.equal(code, 1, stderr);
+  assert.match(
+    stderr,
+    /^ddk: The store .*\.ddk\/store is gone \(while .*\): its folder was deleted, moved or unmounted; put it back, or start over with the same command\.\n$/,
+  );
+});
 
 test('a name stands for one spec and one corpus, and a folder for one process', async (t) => {
   const { at, running: long } = await worldAtWork(t);

@@ -4,14 +4,13 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DdkError, makeFolder, Sha256, sha256Hex, syncFolder, temporaryPath } from '#base';
-import { artifactDamaged, artifactMissing, artifactTooLarge, folderFailure } from './failures.js';
+import { artifactDamaged, artifactMissing, artifactTooLarge } from './failures.js';
 import { digestHex } from './keys.js';
 import type { Layout } from './layout.js';
+import { failureIn, missing, requireStore } from './presence.js';
 import type { ArtifactInfo, ArtifactStore, StoredArtifact } from './types.js';
 
 const chunkBytes = 2 ** 20;
-
-const missing = (error: unknown): boolean => DdkError.from(error).code === 'not_found';
 
 export class DiskArtifacts implements ArtifactStore {
   readonly #layout: Layout;
@@ -33,7 +32,7 @@ export class DiskArtifacts implements ArtifactStore {
     try {
       return await body();
     } catch (error) {
-      throw folderFailure(error, this.#layout.folder, doing);
+      throw await failureIn(this.#layout, error, doing);
     }
   }
 
@@ -79,8 +78,10 @@ export class DiskArtifacts implements ArtifactStore {
     try {
       return { bytes: (await stat(path)).size };
     } catch (error) {
-      if (missing(error)) return undefined;
-      throw folderFailure(error, this.#layout.folder, `looking for artifact ${digest}`);
+      const doing = `looking for artifact ${digest}`;
+      if (!missing(error)) throw await failureIn(this.#layout, error, doing);
+      await requireStore(this.#layout, doing);
+      return undefined;
     }
   }
 
@@ -125,8 +126,8 @@ export class DiskArtifacts implements ArtifactStore {
   async delete(digest: string): Promise<void> {
     const path = this.#pathOf(digest);
     this.#verified.delete(digest);
-    await unlink(path).catch((error: unknown) => {
-      if (!missing(error)) throw folderFailure(error, this.#layout.folder, `deleting artifact ${digest}`);
+    await unlink(path).catch(async (error: unknown) => {
+      if (!missing(error)) throw await failureIn(this.#layout, error, `deleting artifact ${digest}`);
     });
   }
 }

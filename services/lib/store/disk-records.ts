@@ -7,9 +7,10 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createFileExclusive, DdkError, failpoint, makeFolder } from '#base';
-import { alreadyExists, conflict, folderFailure } from './failures.js';
+import { alreadyExists, conflict } from './failures.js';
 import { assertKey, assertPrefix, assertValue } from './keys.js';
 import type { Layout } from './layout.js';
+import { failureIn, missing, requireStore } from './presence.js';
 import { decodeRecordFile, encodeRecordFile, type RecordFile } from './record-file.js';
 import type { RecordStore, StoredRecord } from './types.js';
 import { Changes, watchRecords } from './watch.js';
@@ -21,8 +22,6 @@ const keptRevisions = 8;
 /** How many revisions back a writer that was held up can still learn what became of its own. */
 const lineageLength = 32;
 const maxReadAttempts = 1000;
-
-const missing = (error: unknown): boolean => DdkError.from(error).code === 'not_found';
 
 export class DiskRecords implements RecordStore {
   readonly #layout: Layout;
@@ -53,8 +52,10 @@ export class DiskRecords implements RecordStore {
         .map(Number)
         .sort((a, b) => a - b);
     } catch (error) {
-      if (missing(error)) return [];
-      throw folderFailure(error, this.#layout.folder, `reading record ${key}`);
+      const doing = `reading record ${key}`;
+      if (!missing(error)) throw await failureIn(this.#layout, error, doing);
+      await requireStore(this.#layout, doing);
+      return [];
     }
   }
 
@@ -66,14 +67,11 @@ export class DiskRecords implements RecordStore {
         return decodeRecordFile(await readFile(this.#pathOf(key, revision)), key, revision);
       } catch (error) {
         // Pruned since we looked: newer ones are there.
-        if (!missing(error)) throw error instanceof DdkError ? error : this.#readFailure(error, key);
+        if (error instanceof DdkError) throw error;
+        if (!missing(error)) throw await failureIn(this.#layout, error, `reading record ${key}`);
       }
     }
     throw new DdkError('unavailable', `Record ${key} changes faster than it can be read; try again.`);
-  }
-
-  #readFailure(error: unknown, key: string): DdkError {
-    return folderFailure(error, this.#layout.folder, `reading record ${key}`);
   }
 
   async get(key: string): Promise<StoredRecord | undefined> {
@@ -130,7 +128,7 @@ export class DiskRecords implements RecordStore {
       created = await createFileExclusive(path, bytes, { temporaryFolder: this.#layout.temporaryFolder });
       failpoint('store.record.after_create');
     } catch (error) {
-      throw folderFailure(error, this.#layout.folder, `writing record ${key}`);
+      throw await failureIn(this.#layout, error, `writing record ${key}`);
     }
     if (!created || !(await this.#stands(key, revision, nonce))) return undefined;
     this.#changes.announce();
@@ -161,9 +159,11 @@ export class DiskRecords implements RecordStore {
   async #keys(prefix: string): Promise<string[]> {
     const keys: string[] = [];
     const visit = async (folder: string): Promise<void> => {
-      const entries = await readdir(join(this.#root, folder)).catch((error: unknown) => {
-        if (missing(error)) return [];
-        throw folderFailure(error, this.#layout.folder, `listing records under ${prefix}`);
+      const entries = await readdir(join(this.#root, folder)).catch(async (error: unknown) => {
+        const doing = `listing records under ${prefix}`;
+        if (!missing(error)) throw await failureIn(this.#layout, error, doing);
+        await requireStore(this.#layout, doing);
+        return [];
       });
       for (const name of entries) {
         if (name === revisionsFolder) {

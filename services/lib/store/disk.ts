@@ -7,6 +7,7 @@ import { DiskArtifacts } from './disk-artifacts.js';
 import { DiskRecords } from './disk-records.js';
 import { folderFailure } from './failures.js';
 import { layoutOf } from './layout.js';
+import { failureIn } from './presence.js';
 import type { Store } from './types.js';
 
 export interface DiskStoreOptions {
@@ -41,7 +42,7 @@ export async function openDiskStore(folder: string, options: DiskStoreOptions = 
         await writeFileDurable(probe, 'writable');
         await unlink(probe);
       } catch (error) {
-        throw folderFailure(error, layout.folder, 'checking that it can be written');
+        throw await failureIn(layout, error, 'checking that it can be written');
       }
     },
     close: () => Promise.resolve(),

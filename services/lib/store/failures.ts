@@ -45,6 +45,14 @@ export function recordDamaged(key: string, revision: number, why: string): DdkEr
   });
 }
 
+export function storeGone(folder: string, doing: string): DdkError {
+  return new DdkError(
+    'failed_precondition',
+    `The store ${folder} is gone (while ${doing}): its folder was deleted, moved or unmounted; put it back, or start over with the same command.`,
+    { reason: 'STORE_GONE' },
+  );
+}
+
 /** The operating system's name of what went wrong, from the error or its cause. */
 function errnoOf(error: unknown): string {
   for (let at = error; at instanceof Error; at = at.cause)

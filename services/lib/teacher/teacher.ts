@@ -53,6 +53,7 @@ export async function openTeacher(options: TeacherOptions): Promise<Teacher> {
     describe,
     async targets({ encoding, temperature, length }) {
       const { served, scores } = await stream(targetsOutput(encoding), temperature, length);
+      await cache?.refresh();
       return openTargetSource({ model: served, scores, encoding, temperature, length, cache });
     },
     async labelLogProbs({ length }) {

@@ -181,6 +181,49 @@ test('free sizes keep their names through a decoder-like graph', () => {
   assert.deepEqual(b.slice(x, 1, -1, Number.MAX_SAFE_INTEGER).shape, ['batch', '?', 8]);
 });
 
+test('a shape that the graph computes keeps the names of the sizes it was taken from', () => {
+  const b = new GraphBuilder('computed');
+  const ids = b.input('ids', 'int64', ['batch', 'sequence']);
+  const x = b.input('x', 'float32', ['batch', 'sequence', 8]);
+  const shape = b.op('Shape', [ids]);
+  const batch = b.slice(shape, 0, 0, 1);
+  const last = b.gather(shape, b.scalar(-1, 'int64'), 0);
+  const sequence = b.cast(b.unsqueeze(last, [0]), 'int64');
+  const reshaped = (...parts: Value[]): unknown => b.op('Reshape', [x, b.concat(parts, 0)]).shape;
+  assert.deepEqual(reshaped(shape, b.ints([2, 4])), ['batch', 'sequence', 2, 4]);
+  assert.deepEqual(reshaped(sequence, b.mul(batch, b.ints([2])), b.ints([-1])), ['sequence', '2*batch', 4]);
+  assert.deepEqual(reshaped(b.op('Shape', [x], { start: 1 }), b.ints([-1])), ['sequence', 8, 'batch']);
+  const backwards = b.op('Slice', [shape, ...[[1], [-9], [0], [-1]].map((n) => b.ints(n))]);
+  assert.deepEqual(reshaped(backwards, b.ints([8])), ['sequence', 'batch', 8]);
+  assert.deepEqual(b.op('ConstantOfShape', [shape]).shape, ['batch', 'sequence']);
+  const row = b.input('row', 'float32', [1, 8]);
+  assert.deepEqual(b.op('Expand', [row, b.concat([sequence, b.ints([8])], 0)]).shape, ['sequence', 8]);
+  assert.deepEqual(b.op('Tile', [row, b.concat([batch, b.ints([3])], 0)]).shape, ['batch', 24]);
+});
+
+test('of a computed shape, a size that cannot be followed is unknown and the others are not', () => {
+  const b = new GraphBuilder('partly');
+  const x = b.input('x', 'float32', ['batch', 'sequence', 8]);
+  const given = b.input('given', 'int64', [1]);
+  const batch = b.slice(b.op('Shape', [x]), 0, 0, 1);
+  const reshaped = (...parts: Value[]): unknown => b.op('Reshape', [x, b.concat(parts, 0)]).shape;
+  assert.deepEqual(reshaped(batch, given), ['batch', '?']);
+  assert.deepEqual(reshaped(batch, given, b.ints([-1])), ['batch', '?', '?']);
+  // 5 as a truth value is 1, and half a size is none.
+  assert.deepEqual(reshaped(b.cast(b.cast(batch, 'bool'), 'int64'), b.ints([8])), ['?', 8]);
+  assert.deepEqual(reshaped(b.mul(batch, b.ints([-2])), b.ints([8])), ['?', 8]);
+  const endless = b.input('endless', 'int64', ['many']);
+  assert.equal(b.op('Reshape', [x, endless]).shape, undefined);
+});
+
+test('a computed shape in which every size is made of all before it is given up, not followed for ever', () => {
+  const b = new GraphBuilder('doubling');
+  const x = b.input('x', 'float32', ['batch']);
+  let size = b.op('Shape', [x]);
+  for (let i = 0; i < 64; i++) size = b.mul(size, size);
+  assert.deepEqual(b.op('Reshape', [x, size]).shape, ['?']);
+});
+
 test('two sizes that nothing is known about are not taken for equal', () => {
   const b = new GraphBuilder('unknown');
   const x = b.input('x', 'float32', ['?', 2]);

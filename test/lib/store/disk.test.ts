@@ -8,6 +8,7 @@ import fsPromises, {
   open,
   readdir,
   readFile,
+  rename,
   truncate,
   utimes,
   writeFile,
@@ -233,6 +234,33 @@ test('a store that refuses writing can still be read, and says what it refuses',
   assert.equal(textOf((await store.records.get('a'))?.value), 'old');
   assert.equal(textOf(await store.artifacts.bytes(digest, { maxBytes: 9 })), 'old');
   t.mock.restoreAll();
+});
+
+test('a store whose folder is deleted says that it is gone, and does not come back as an empty one', async (t) => {
+  const folder = join(await temporaryFolder(t), 'store');
+  const store = await openDiskStore(folder, { pollMs: 10 });
+  const revision = await store.records.create('a', bytesOf('old'));
+  const { digest } = await store.artifacts.put(bytesOf('old'));
+  const watching = collect(store.records.watch('', new AbortController().signal));
+  const gone = hasCode('failed_precondition', folder, 'deleted, moved or unmounted');
+  const told = assert.rejects(watching, gone);
+  await rename(folder, `${folder}.moved`);
+  await told;
+  for (const attempt of [
+    () => store.records.get('a'),
+    () => store.records.create('b', bytesOf('new')),
+    () => store.records.update('a', bytesOf('new'), revision),
+    () => store.records.list(''),
+    () => store.artifacts.has(digest),
+    () => store.artifacts.bytes(digest, { maxBytes: 9 }),
+    () => store.artifacts.localPath(digest),
+    () => store.artifacts.put(bytesOf('new')),
+    () => store.check(),
+  ])
+    await assert.rejects(attempt(), gone, attempt.toString());
+  await assert.rejects(readdir(folder), { code: 'ENOENT' });
+  await rename(`${folder}.moved`, folder);
+  assert.equal(textOf((await store.records.get('a'))?.value), 'old');
 });
 
 test('what processes that died left unfinished is swept up a day later, and nothing else', async (t) => {

@@ -1,6 +1,6 @@
 // Asking a teacher over real gRPC: shapes of messages, what is kept on disk, and a teacher that goes away.
 import assert from 'node:assert/strict';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { DdkError, keyedUint32, silentLogger } from '#base';
@@ -27,6 +27,12 @@ async function connected(t: TestContext, options: Partial<TeacherOptions> = {}) 
     await fake.server.close();
   });
   return { fake, teacher };
+}
+
+async function openCache(t: TestContext, folder: string) {
+  const cache = await openTargetCache({ folder, logger: silentLogger });
+  t.after(() => cache.close());
+  return cache;
 }
 
 test('targets come for every position of every window, in order', async (t) => {
@@ -76,7 +82,7 @@ test('rows are spread evenly over as few messages as the limits permit', () => {
 });
 
 test('what was scored once is read from disk, with the same bytes', async (t) => {
-  const cache = await openTargetCache({ folder: await temporaryFolder(t), logger: silentLogger });
+  const cache = await openCache(t, await temporaryFolder(t));
   const { teacher, fake } = await connected(t, { cache });
   const source = await teacher.targets(topK);
   const first = await source.fetch(windows(4));
@@ -89,7 +95,7 @@ test('what was scored once is read from disk, with the same bytes', async (t) =>
 });
 
 test('of a step that is partly kept only the rest is scored, in the shape of the whole', async (t) => {
-  const cache = await openTargetCache({ folder: await temporaryFolder(t), logger: silentLogger });
+  const cache = await openCache(t, await temporaryFolder(t));
   const { teacher, fake } = await connected(t, { cache });
   const source = await teacher.targets(topK);
   const [a, b, c, d] = windows(8);
@@ -100,34 +106,38 @@ test('of a step that is partly kept only the rest is scored, in the shape of the
   assert.deepEqual(fake.answered, [4, 4]);
 });
 
-test('a damaged entry is scored again', async (t) => {
+test('a damaged entry is scored again, and its neighbours are not', async (t) => {
   const folder = await temporaryFolder(t);
   const { teacher, fake } = await connected(t, {
-    cache: await openTargetCache({ folder, logger: silentLogger }),
+    cache: await openCache(t, folder),
   });
   const source = await teacher.targets(topK);
-  const first = await source.fetch(windows(1));
-  const [group] = readdirSync(folder);
-  const [file] = readdirSync(path.join(folder, group!));
-  writeFileSync(path.join(folder, group!, file!), Buffer.alloc(200, 7));
-  assert.deepEqual(await source.fetch(windows(1)), first);
+  const first = await source.fetch(windows(4));
+  const [name] = readdirSync(folder);
+  const file = path.join(folder, name!);
+  const bytes = readFileSync(file);
+  // The last byte is the last window's.
+  bytes[bytes.length - 1]! ^= 1;
+  writeFileSync(file, bytes);
+  assert.deepEqual(await source.fetch(windows(4)), first);
+  assert.deepEqual(await source.fetch(windows(4)), first);
   source.close();
-  assert.equal(fake.answered.length, 2);
+  assert.deepEqual(fake.answered, [4, 4]);
 });
 
-test('the cache keeps what was used last, and finds it again when it is opened again', async (t) => {
+test('a source knows what another process has kept until it was opened', async (t) => {
   const folder = await temporaryFolder(t);
-  const key = (i: number): string => i.toString(16).padStart(64, '0');
-  const payload = new Uint8Array(1000);
-  // Each entry is 1000 + 32 bytes: three fit in 3200.
-  const cache = await openTargetCache({ folder, maxBytes: 3200, logger: silentLogger });
-  for (const i of [1, 2, 3]) await cache.put(key(i), payload);
-  assert.ok(await cache.get(key(1)));
-  await cache.put(key(4), payload);
-  assert.equal(await cache.get(key(2)), undefined);
-  const reopened = await openTargetCache({ folder, maxBytes: 3200, logger: silentLogger });
-  assert.equal(reopened.bytes, 3 * 1032);
-  assert.deepEqual(Buffer.from((await reopened.get(key(1)))!), Buffer.from(payload));
+  const [one, two] = [
+    await connected(t, { cache: await openCache(t, folder) }),
+    await connected(t, { cache: await openCache(t, folder) }),
+  ];
+  const first = await one.teacher.targets(topK);
+  const expected = await first.fetch(windows(4));
+  first.close();
+  const second = await two.teacher.targets(topK);
+  assert.deepEqual(await second.fetch(windows(4)), expected);
+  second.close();
+  assert.deepEqual(two.fake.answered, []);
 });
 
 test('a teacher that goes away for a while is asked again, and nothing is lost', async (t) => {

@@ -1,7 +1,7 @@
 // Constant evaluation of operators that move elements. Exact for every type.
 import { intsAttr, tensorAttr } from '../attributes.js';
 import { allocate } from '../dtype.js';
-import { sliceRange } from '../infer/movement.js';
+import { sliceRange } from '../infer/ranges.js';
 import type { TensorData } from '../ir.js';
 import { numbersOf, reader, writer } from '../tensor.js';
 import {

@@ -1,10 +1,11 @@
 // Shape rules of operators that make tensors out of little or nothing, and of control flow.
 import { floatsAttr, graphAttr, intsAttr, tensorAttr } from '../attributes.js';
-import type { Dim, Graph, Shape } from '../ir.js';
+import type { Graph, Shape } from '../ir.js';
 import { numbersOf } from '../tensor.js';
 import type { InferenceContext, ResultType, Rule } from './context.js';
 import { unknownDim } from './dims.js';
 import { commonDtype } from './elementwise.js';
+import { sizesFrom } from './sizes.js';
 
 const constant: Rule = (c) => {
   const value = tensorAttr(c.attributes, 'value');
@@ -20,16 +21,10 @@ const constant: Rule = (c) => {
 
 const constantOfShape: Rule = (c) => {
   const dtype = tensorAttr(c.attributes, 'value')?.dtype ?? 'float32';
-  const shape = c.ints(0);
-  if (shape !== undefined) {
-    if (shape.some((dim) => dim < 0)) return c.fail(`shape [${shape.join(',')}] holds a negative size`);
-    return { dtype, shape };
-  }
-  const rank = c.shape(0)?.[0];
-  return {
-    dtype,
-    shape: typeof rank === 'number' && rank <= 64 ? new Array<Dim>(rank).fill(unknownDim) : undefined,
-  };
+  const shape = c.ints(0) ?? sizesFrom(c.input(0));
+  if (shape?.some((dim) => typeof dim === 'number' && dim < 0))
+    return c.fail(`shape [${shape.join(',')}] holds a negative size`);
+  return { dtype, shape };
 };
 
 const range: Rule = (c) => {

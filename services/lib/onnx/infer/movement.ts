@@ -4,12 +4,8 @@ import type { Dim, Shape } from '../ir.js';
 import type { InferenceContext, ResultType, Rule } from './context.js';
 import { broadcastShapes, divideDims, isStatic, multiplyDims, unknownDim } from './dims.js';
 import { commonDtype } from './elementwise.js';
-
-/** A shape of unknown sizes whose rank is the length of the 1-D input `index`. */
-function unknownOfRank(c: InferenceContext, index: number): Shape | undefined {
-  const rank = c.shape(index)?.[0];
-  return typeof rank === 'number' && rank <= 64 ? new Array<Dim>(rank).fill(unknownDim) : undefined;
-}
+import { shapeRange, sliceRange } from './ranges.js';
+import { sizesFrom } from './sizes.js';
 
 const same = (c: InferenceContext, shape: Shape | undefined): ResultType => ({ dtype: c.dtype(0), shape });
 
@@ -37,11 +33,14 @@ const transpose: Rule = (c) => {
 
 const reshape: Rule = (c) => {
   const shape = c.shape(0);
-  const target = c.ints(1) ?? intsAttr(c.attributes, 'shape');
-  if (target === undefined) return same(c, unknownOfRank(c, 1));
+  const target = c.ints(1) ?? intsAttr(c.attributes, 'shape') ?? sizesFrom(c.input(1));
+  if (target === undefined) return same(c, undefined);
   const allowZero = c.int('allowzero', 0) !== 0;
   const hole = target.indexOf(-1);
-  if (target.some((dim) => dim < -1) || (hole >= 0 && target.indexOf(-1, hole + 1) >= 0)) {
+  if (
+    target.some((dim) => typeof dim === 'number' && dim < -1) ||
+    (hole >= 0 && target.indexOf(-1, hole + 1) >= 0)
+  ) {
     return c.fail(`target [${target.join(',')}] may hold -1 once and nothing below it`);
   }
   const out: Dim[] = target.map((dim, i) => {
@@ -102,10 +101,10 @@ const unsqueeze: Rule = (c) => {
 
 const expand: Rule = (c) => {
   const shape = c.shape(0);
-  const target = c.ints(1);
-  if (target === undefined)
-    return same(c, shape?.length === 0 || shape === undefined ? unknownOfRank(c, 1) : undefined);
-  if (target.some((dim) => dim < 0)) return c.fail(`target [${target.join(',')}] holds a negative size`);
+  const target = c.ints(1) ?? sizesFrom(c.input(1));
+  if (target === undefined) return same(c, undefined);
+  if (target.some((dim) => typeof dim === 'number' && dim < 0))
+    return c.fail(`target [${target.join(',')}] holds a negative size`);
   if (shape === undefined) return same(c, undefined);
   return same(c, broadcastShapes(shape, target) ?? c.fail(`does not broadcast to [${target.join(',')}]`));
 };
@@ -168,25 +167,6 @@ const split: Rule = (c): ResultType[] => {
   return Array.from({ length: outputs }, (_, i) => at(Math.max(0, Math.min(chunk, whole - i * chunk))));
 };
 
-/** How many elements start:end:step takes of `size`, by the rules of Slice. */
-export function sliceRange(
-  size: number,
-  start: number,
-  end: number,
-  step: number,
-): { first: number; count: number } {
-  const from = start < 0 ? start + size : start;
-  const to = end < 0 ? end + size : end;
-  if (step > 0) {
-    const first = Math.min(Math.max(from, 0), size);
-    const last = Math.min(Math.max(to, 0), size);
-    return { first, count: Math.max(0, Math.ceil((last - first) / step)) };
-  }
-  const first = Math.min(Math.max(from, 0), size - 1);
-  const last = Math.min(Math.max(to, -1), size - 1);
-  return { first, count: Math.max(0, Math.ceil((first - last) / -step)) };
-}
-
 const slice: Rule = (c) => {
   const shape = c.shape(0);
   if (shape === undefined) return same(c, undefined);
@@ -242,14 +222,14 @@ const pad: Rule = (c) => {
 
 const tile: Rule = (c) => {
   const shape = c.shape(0);
-  const repeats = c.ints(1);
-  if (shape === undefined) return same(c, unknownOfRank(c, 1));
-  if (repeats === undefined)
+  const repeats = c.ints(1) ?? sizesFrom(c.input(1));
+  const rank = shape ?? repeats;
+  if (shape === undefined || repeats === undefined)
     return same(
       c,
-      shape.map(() => unknownDim),
+      rank?.map(() => unknownDim),
     );
-  if (repeats.length !== shape.length || repeats.some((n) => n < 0))
+  if (repeats.length !== shape.length || repeats.some((n) => typeof n === 'number' && n < 0))
     return c.fail(`repeats [${repeats.join(',')}] do not fit the rank`);
   return same(
     c,
@@ -264,13 +244,6 @@ const flatten: Rule = (c) => {
   const axis = raw === shape.length ? raw : c.axis(raw, shape.length);
   return same(c, [multiplyDims(shape.slice(0, axis)), multiplyDims(shape.slice(axis))]);
 };
-
-/** Shape with its optional start and end, clamped as the operator does. */
-export function shapeRange(rank: number, start: number, end: number): { first: number; last: number } {
-  const clamp = (axis: number): number => Math.min(Math.max(axis < 0 ? axis + rank : axis, 0), rank);
-  const first = clamp(start);
-  return { first, last: Math.max(first, clamp(end)) };
-}
 
 export const movementRules: Readonly<Record<string, Rule>> = {
   Transpose: transpose,
