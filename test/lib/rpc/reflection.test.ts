@@ -57,6 +57,8 @@ test('reflection lists the services that are served and describes their methods'
       text.includes('EvaluateGaps') && text.includes('google.protobuf'),
       'the descriptors name the method',
     );
+    // What grpcurl needs to resolve a Timestamp: field 3 of a FileDescriptorProto, a dependency, of 21 bytes.
+    assert.ok(text.includes('\x1a\x15google_protobuf.proto'), 'the descriptors import what they use');
   } finally {
     client.close();
     await server.close();
