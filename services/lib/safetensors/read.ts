@@ -21,7 +21,9 @@ const maxReadBytes = 1 << 30;
  */
 export async function readHeader(path: string): Promise<SafetensorsHeader> {
   return withFile(path, async (file) => {
-    const { size } = await file.stat();
+    const found = await file.stat();
+    if (!found.isFile()) throw refused(path, 'it is a folder or a device');
+    const { size } = found;
     if (size < lengthFieldBytes) throw refused(path, `it has ${size} bytes, fewer than its length field`);
     const field = Buffer.from(await readAt(file, 0, new Uint8Array(lengthFieldBytes), path));
     const length = field.readBigUInt64LE();

@@ -15,12 +15,26 @@ const maxManifestBytes = 1 << 20;
 const maxConfigBytes = 1 << 20;
 const maxTokenizerBytes = 1 << 28;
 
+function decodeManifest(bytes: Uint8Array, digest: string): ModelManifest {
+  let manifest: ModelManifest | undefined;
+  try {
+    manifest = ModelManifest.decode(bytes);
+  } catch {
+    // Reported below, like bytes that decode to nothing.
+  }
+  if (manifest !== undefined && manifest.configDigest !== '') return manifest;
+  throw new DdkError(
+    'invalid_argument',
+    `Artifact ${digest} is not the manifest of a student; give the digest that its upload gave.`,
+  );
+}
+
 /**
  * Reads the manifest that `digest` names, and the configuration.
  * Throws `not_found` for a missing artifact and `invalid_argument` for one that is not what the manifest says.
  */
 export async function readStudent(artifacts: ArtifactStore, digest: string): Promise<Student> {
-  const manifest = ModelManifest.decode(await artifacts.bytes(digest, { maxBytes: maxManifestBytes }));
+  const manifest = decodeManifest(await artifacts.bytes(digest, { maxBytes: maxManifestBytes }), digest);
   const { configDigest, tokenizerDigest, tokenizerConfigDigest } = manifest;
   const where = `the student's config.json (${configDigest})`;
   const config = parseDecoderConfig(await readJson(artifacts, configDigest, maxConfigBytes, where), where);

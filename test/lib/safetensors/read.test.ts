@@ -33,6 +33,13 @@ test('integers are not read as floats', async () => {
   await assert.rejects(readFloat32(fixture, entries.get('ids')!), /"ids" has element type I64; convert it/);
 });
 
+test('a folder in the place of a file is named', async () => {
+  await assert.rejects(readHeader('test/fixtures'), {
+    code: 'invalid_argument',
+    message: 'test/fixtures is not a valid safetensors file: it is a folder or a device.',
+  });
+});
+
 test('a missing file is named', async () => {
   await assert.rejects(readHeader('no/such.safetensors'), {
     code: 'not_found',

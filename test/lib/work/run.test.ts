@@ -33,6 +33,10 @@ test("a student's configuration and tokenizer are read from the artifacts of its
   assert.equal(tokenizer.config, undefined);
 
   const broken = await put('{');
+  await assert.rejects(readStudent(artifacts, broken), {
+    code: 'invalid_argument',
+    message: `Artifact ${broken} is not the manifest of a student; give the digest that its upload gave.`,
+  });
   await assert.rejects(readStudent(artifacts, await manifest({ configDigest: broken })), {
     code: 'invalid_argument',
     message: /the student's config\.json \(sha256:.*\) is not JSON; upload the student again/,
