@@ -32,19 +32,30 @@ function complain(error: DdkError): void {
     if (!error.message.includes(description)) process.stderr.write(`  ${field}: ${description}\n`);
 }
 
-main().catch((thrown: unknown) => {
-  // Whoever closed the output has been told all there is to tell.
-  if (outputClosed.aborted) return;
-  const error = DdkError.from(thrown);
-  if (error.code === 'cancelled') {
-    const how =
-      error.reason === 'RUN_GOES_ON'
-        ? error.message
-        : 'Interrupted. The same command continues where this one was.';
-    process.stderr.write(`${how}\n`);
-    process.exitCode ??= interrupted;
-    return;
-  }
-  complain(error);
-  process.exitCode = 1;
-});
+/**
+ * Ends the process here and now. Where Node ends by itself it takes its listeners down first, and for that long a late
+ * Ctrl-C would make a failure of a command that is done.
+ */
+function end(): void {
+  // What a slow reader has not taken yet is waited for, in Node's own way.
+  if (process.stdout.writableLength + process.stderr.writableLength === 0) process.exit();
+}
+
+main()
+  .catch((thrown: unknown) => {
+    // Whoever closed the output has been told all there is to tell.
+    if (outputClosed.aborted) return;
+    const error = DdkError.from(thrown);
+    if (error.code === 'cancelled') {
+      const how =
+        error.reason === 'RUN_GOES_ON'
+          ? error.message
+          : 'Interrupted. The same command continues where this one was.';
+      process.stderr.write(`${how}\n`);
+      process.exitCode ??= interrupted;
+      return;
+    }
+    complain(error);
+    process.exitCode = 1;
+  })
+  .finally(end);

@@ -34,30 +34,42 @@ export interface Session extends CommandContext {
 /** As shells count: 128 and the signal's number. */
 const exitCodes: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 130, SIGTERM: 143 };
 
-/** Runs `body` and closes its display; Ctrl-C aborts its signal, a second one ends the process. */
+/**
+ * Runs `body` and closes its display; Ctrl-C aborts its signal, a second one ends the process. What counts is how `body`
+ * ends: a command that has done all it had to has not been interrupted, whenever the signal came.
+ */
 export async function withContext<T>(
   options: GlobalOptions,
   body: (context: CommandContext) => Promise<T>,
 ): Promise<T> {
   const lifecycle = new Lifecycle();
+  let command: 'running' | 'done' | 'failed' = 'running';
+  let interruptedBy: NodeJS.Signals | undefined;
   const interrupt = (signal: NodeJS.Signals) => {
-    process.exitCode = exitCodes[signal];
-    if (lifecycle.signal.aborted) process.exit();
+    // The result stands; all that is left is to send telemetry and to end.
+    if (command === 'done') process.exit();
+    if (interruptedBy) process.exit(exitCodes[signal]);
+    interruptedBy = signal;
     void lifecycle.stop(signal);
   };
   const unread = () => void lifecycle.stop('nobody reads the output');
   const { outputClosed } = options;
+  // For as long as the process lives: without a listener, a signal that comes late would end it as one that had failed.
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
   outputClosed.addEventListener('abort', unread);
   if (outputClosed.aborted) unread();
   const display = createDisplay(options);
   try {
-    return await body({ options, display, signal: lifecycle.signal });
+    const result = await body({ options, display, signal: lifecycle.signal });
+    command = 'done';
+    return result;
+  } catch (error) {
+    command = 'failed';
+    if (interruptedBy) process.exitCode = exitCodes[interruptedBy];
+    throw error;
   } finally {
     display.close();
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
     outputClosed.removeEventListener('abort', unread);
   }
 }
