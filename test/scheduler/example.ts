@@ -1,4 +1,5 @@
 // A small run for the tests of the scheduler: three domains, gaps that shrink with training.
+import assert from 'node:assert/strict';
 import type { DomainGap, RunSpec } from '#proto/ddk/v1/types';
 import { MixturePolicy, RunSpec as RunSpecMessage } from '#proto/ddk/v1/types';
 import type { WorkReport } from '../../services/scheduler/events.js';
@@ -92,4 +93,10 @@ export function advance(state: RunState, phase: string, interval?: number): RunS
     current = transition(current, doneReport(current)).state;
   }
   throw new Error(`the run never came to ${phase}`);
+}
+
+/** Why a run is paused or has failed. */
+export function reasonOf(state: RunState): { code: string; message: string } {
+  assert.ok('reason' in state.phase);
+  return state.phase.reason;
 }

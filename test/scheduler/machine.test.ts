@@ -9,7 +9,7 @@ import { transition } from '../../services/scheduler/machine.js';
 import { mostFailures } from '../../services/scheduler/reports.js';
 import { requestProblem } from '../../services/scheduler/requests.js';
 import type { RunState } from '../../services/scheduler/run-state.js';
-import { advance, domains, doneReport, gapsOf, started } from './example.js';
+import { advance, domains, doneReport, reasonOf, started } from './example.js';
 
 const atMs = 5000;
 
@@ -36,11 +36,6 @@ function failure(state: RunState, retryable: boolean, code = 'TEACHER_UNAVAILABL
     step,
     atMs,
   };
-}
-
-function reasonOf(state: RunState): { code: string; message: string } {
-  assert.ok('reason' in state.phase);
-  return state.phase.reason;
 }
 
 test('a run measures before every interval and once after the last, then exports', () => {
@@ -322,56 +317,6 @@ test('requests that make no sense are explained and change nothing', () => {
     /been cancelled .* fork it/,
   );
   assert.equal(requestProblem(cancelled, { kind: 'cancel_requested', atMs }), undefined);
-});
-
-test('a loss that is not finite pauses the run, even after the last interval', () => {
-  for (const interval of [0, 1, 2]) {
-    const measuring = advance(started({ intervals: 2 }), 'measuring', interval);
-    const report = doneReport(measuring);
-    assert.ok(report.kind === 'gaps_measured');
-    const broken = report.gaps.map((gap, i) => (i === 1 ? { ...gap, studentLoss: Number.NaN } : gap));
-    const paused = transition(measuring, { ...report, gaps: broken }).state;
-    assert.equal(reasonOf(paused).code, 'LOSS_NOT_FINITE');
-    assert.match(reasonOf(paused).message, /student's validation loss on domain "prose" is NaN/);
-    assert.equal(paused.best?.loss, measuring.best?.loss);
-    // Measured again and found well, the run goes on as if nothing had been.
-    const resumed = transition(paused, { kind: 'resume_requested', atMs }).state;
-    assert.equal(resumed.phase.kind, 'measuring');
-    assert.equal(advance(resumed, 'succeeded').checkpointDigest, 'sha256:base>0>1');
-  }
-});
-
-test('a mixture that collapses pauses the run with the reason', () => {
-  let state = started({ intervals: 30, alpha: 1 });
-  while (state.phase.kind !== 'paused' && state.phase.kind !== 'succeeded') {
-    const report = doneReport(state);
-    // Gaps that training never closes.
-    state = transition(
-      state,
-      report.kind === 'gaps_measured' ? { ...report, gaps: gapsOf('x', 0) } : report,
-    ).state;
-  }
-  assert.equal(reasonOf(state).code, 'MIXTURE_COLLAPSED');
-});
-
-test('an empty domain pauses the run before anything is trained', () => {
-  const report = doneReport(started());
-  assert.ok(report.kind === 'prepared');
-  const empty = domains.map((domain) => (domain.id === 2 ? { ...domain, trainTokens: 0n } : domain));
-  const measuring = transition(started(), { ...report, domains: empty }).state;
-  const paused = transition(measuring, doneReport(measuring)).state;
-  assert.equal(reasonOf(paused).code, 'DOMAIN_EMPTY');
-});
-
-test('a measurement of other domains pauses the run', () => {
-  const measuring = advance(started(), 'measuring', 0);
-  const report = doneReport(measuring);
-  assert.ok(report.kind === 'gaps_measured');
-  for (const gaps of [report.gaps.slice(1), [...report.gaps, report.gaps[0]!], []]) {
-    assert.equal(reasonOf(transition(measuring, { ...report, gaps }).state).code, 'DOMAINS_CHANGED');
-  }
-  const shuffled = transition(measuring, { ...report, gaps: [...report.gaps].reverse() }).state;
-  assert.deepEqual(shuffled, transition(measuring, report).state);
 });
 
 test('the best checkpoint is the one measured with the lowest mean student loss', () => {

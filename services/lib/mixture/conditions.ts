@@ -1,9 +1,14 @@
 // The conditions in which no mixture can be planned and a run has to wait for a person.
 import { DdkError } from '#base';
-import type { DomainMeasurement } from './discrepancy.js';
+import { type DomainMeasurement, excessNats, largestExcessNats } from './discrepancy.js';
 
 /** Reasons of the failed_precondition errors that planMixture throws. */
-export type MixtureCondition = 'LOSS_NOT_FINITE' | 'MIXTURE_COLLAPSED' | 'DOMAIN_EMPTY' | 'DOMAINS_CHANGED';
+export type MixtureCondition =
+  | 'LOSS_NOT_FINITE'
+  | 'RATIOS_OVERFLOW'
+  | 'MIXTURE_COLLAPSED'
+  | 'DOMAIN_EMPTY'
+  | 'DOMAINS_CHANGED';
 
 /**
  * A domain below this weight is as good as switched off: one window in a million. Eq. 2 keeps every weight at or above
@@ -33,6 +38,22 @@ export function requireFiniteLosses(measurements: readonly DomainMeasurement[]):
         'lower the learning rate or clip gradients harder, and go on from an earlier checkpoint.',
     );
   });
+}
+
+/**
+ * Refuses losses so large on every domain that no ratio of perplexities can be told from another: the mixture would be
+ * uniform, and look as if it had been measured.
+ */
+export function requireTellableRatios(measurements: readonly DomainMeasurement[]): void {
+  const excess = measurements.map(excessNats);
+  const smallest = Math.min(...excess);
+  if (smallest < largestExcessNats) return;
+  throw condition(
+    'RATIOS_OVERFLOW',
+    `The student's validation loss is at least ${largestExcessNats} nats above the teacher's on every domain ` +
+      `(the least on ${domainName(measurements, excess.indexOf(smallest))}: ${smallest.toFixed(1)}), so the gaps cannot be told apart; ` +
+      'lower the learning rate or take another student, and go on from an earlier checkpoint, or set mixture.ratio_clip.',
+  );
 }
 
 /** Refuses a mixture that draws from a domain without training text. */

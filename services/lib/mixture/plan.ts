@@ -1,5 +1,11 @@
 // From a policy and the latest measurements to the weights that the next interval draws domains by.
-import { condition, requireFiniteLosses, requireSpread, requireText } from './conditions.js';
+import {
+  condition,
+  requireFiniteLosses,
+  requireSpread,
+  requireTellableRatios,
+  requireText,
+} from './conditions.js';
 import {
   type DomainMeasurement,
   discrepancyFactors,
@@ -29,7 +35,7 @@ export interface MixturePlan {
  * (Algorithm 1, lines 1 and 2); afterwards it is the state that the previous call returned.
  *
  * Throws DdkError: invalid_argument for a policy that cannot work; failed_precondition with the reason LOSS_NOT_FINITE,
- * MIXTURE_COLLAPSED, DOMAIN_EMPTY or DOMAINS_CHANGED where the run has to wait for a person.
+ * RATIOS_OVERFLOW, MIXTURE_COLLAPSED, DOMAIN_EMPTY or DOMAINS_CHANGED where the run has to wait for a person.
  */
 export function planMixture(
   policy: MixturePolicy,
@@ -39,6 +45,8 @@ export function planMixture(
   validatePolicy(policy, measurements.length);
   requireUsableFactors(previous, measurements.length);
   requireFiniteLosses(measurements);
+  // With a clip, ratios beyond it are alike because somebody wants them to be.
+  if (policy.kind === 'ddk' && policy.ratioClip === undefined) requireTellableRatios(measurements);
   const factors = factorsOf(policy, previous, measurements);
   const initial = previous === undefined;
   const weights = policy.kind === 'ddk' && initial ? uniformWeights(factors.length) : [...factors];

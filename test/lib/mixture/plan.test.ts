@@ -96,6 +96,25 @@ test('a loss that is not finite is refused with the model, the domain and a reme
   assert.match(teacher.message, /teacher's validation loss on domain 0 is NaN/);
 });
 
+test('a student so far behind on every domain that no gap can be told from another is refused', () => {
+  const measurements = [
+    { name: 'code', studentLoss: 900, teacherLoss: 1, trainingTokens: 10 },
+    { name: 'prose', studentLoss: 702.25, teacherLoss: 2, trainingTokens: 10 },
+  ];
+  const error = refusal(() => planMixture(ddk, undefined, measurements));
+  assert.equal(error.code, 'failed_precondition');
+  assert.equal(error.reason, 'RATIOS_OVERFLOW');
+  assert.match(
+    error.message,
+    /at least 700 nats .*every domain \(the least on domain "prose": 700\.3\).*ratio_clip/,
+  );
+  // A clip makes them alike on purpose, the plain policies look at no gap, and one gap that can be told is the smallest.
+  const clipped = planMixture({ ...ddk, ratioClip: 20 }, undefined, measurements);
+  assert.deepEqual(clipped.state.factors, [0.5, 0.5]);
+  assert.deepEqual(planMixture({ kind: 'uniform' }, undefined, measurements).weights, [0.5, 0.5]);
+  assert.deepEqual(planMixture(ddk, undefined, measured([900, 700.9])).state.factors, [1, 0]);
+});
+
 test('a mixture that alpha 1 has driven into one domain is refused', () => {
   const policy: MixturePolicy = { kind: 'ddk', alpha: 1 };
   const measurements = measured([4, 1.1, 1.1]);
@@ -177,7 +196,8 @@ test('whatever is measured, a plan is a distribution or a typed refusal', () => 
         }
       } catch (error) {
         if (!(error instanceof DdkError)) throw error;
-        assert.ok(['LOSS_NOT_FINITE', 'MIXTURE_COLLAPSED', 'DOMAIN_EMPTY'].includes(error.reason ?? ''));
+        const reasons = ['LOSS_NOT_FINITE', 'RATIOS_OVERFLOW', 'MIXTURE_COLLAPSED', 'DOMAIN_EMPTY'];
+        assert.ok(reasons.includes(error.reason ?? ''));
       }
     }),
   );
