@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import {
   floors,
+  importCircles,
   MAX_LINES,
   missingDoors,
   ownerOf,
@@ -28,6 +29,11 @@ describe('the repository', () => {
 
   test('breaks no rule of the house', () => {
     const found = violations(files);
+    assert.deepEqual(found, [], `\n${found.join('\n')}\n`);
+  });
+
+  test('has no circle of imports', () => {
+    const found = importCircles(files);
     assert.deepEqual(found, [], `\n${found.join('\n')}\n`);
   });
 
@@ -208,6 +214,17 @@ describe('a planted violation is found', () => {
     });
   }
 
+  test('a circle of imports, once, and whichever way it is entered', () => {
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => `services/lib/nn/${name}.ts`) as [string, string, string];
+    const found = importCircles([
+      { path: a, text: "import { b } from './b.js';\nimport { c } from './c.js';" },
+      { path: b, text: "import { c } from './c.js';" },
+      { path: c, text: "import { x } from './d.js';\nimport type { B } from './b.js';" },
+    ]);
+    assert.equal(found.length, 1, found.join('\n'));
+    assert.ok(found[0]!.startsWith(`${b} -> ${c} -> ${b} is a circle`), found[0]);
+  });
+
   test('a noun without a door, and one on no floor', () => {
     const found = missingDoors([{ path: 'services/lib/utils/a.ts', text: '' }]);
     assert.match(
@@ -251,4 +268,14 @@ describe('what is allowed is not reported', () => {
   for (const [name, path, text] of cases) {
     test(name, () => assert.deepEqual(violations([{ path, text }]), []));
   }
+
+  test('two ways to one file', () => {
+    const text = "import { c } from './c.js';";
+    const files = [
+      { path: 'test/a.ts', text: `import { b } from './b.js';\n${text}` },
+      { path: 'test/b.ts', text },
+      { path: 'test/c.ts', text: '' },
+    ];
+    assert.deepEqual(importCircles(files), []);
+  });
 });

@@ -72,6 +72,32 @@ export function missingDoors(files: readonly SourceFile[]): string[] {
   ]);
 }
 
+/** Files that import each other in a circle, if only for a type; each circle once. */
+export function importCircles(files: readonly SourceFile[]): string[] {
+  const imported = new Map(files.map(({ path, text }) => [path, neighboursOf(path, text)]));
+  const found: string[] = [];
+  const followed = new Set<string>();
+  const follow = (path: string, trail: readonly string[]): void => {
+    const begin = trail.indexOf(path);
+    if (begin >= 0) {
+      const circle = [...trail.slice(begin), path].join(' -> ');
+      found.push(`${circle} is a circle of imports; move what they share to a file of its own.`);
+    }
+    if (followed.has(path)) return;
+    followed.add(path);
+    for (const next of imported.get(path) ?? []) follow(next, [...trail, path]);
+  };
+  for (const path of imported.keys()) follow(path, []);
+  return found;
+}
+
+/** The source files that a file imports by their paths. */
+function neighboursOf(path: string, text: string): string[] {
+  return importsOf(withoutComments(text))
+    .filter(({ specifier }) => specifier.startsWith('.'))
+    .map(({ specifier }) => resolve(path, specifier).replace(/\.js$/, '.ts'));
+}
+
 function* serviceViolations(file: SourceFile): Generator<string> {
   const code = withoutComments(file.text);
   for (const { specifier, line } of importsOf(code)) {

@@ -131,7 +131,7 @@ const codes: readonly ErrorCode[] = [
 ];
 
 /** Throws for a status that is not null, and releases it. */
-export function check(status: bigint | null): void {
+function check(status: bigint | null): void {
   if (status === null || status === 0n) return;
   const code = native('GetErrorCode')(status) as number;
   const message = native('GetErrorMessage')(status) as string;

@@ -8,6 +8,7 @@ import { DeviceCopier } from './device-copier.js';
 import { Handle } from './handle.js';
 import { copyOut, HostValue } from './host-value.js';
 import { bindValues } from './io-binding.js';
+import type { NativeSession } from './native-session.js';
 import { allocateResident } from './resident-tensor.js';
 import { endRunsAtExit } from './runs-in-flight.js';
 import { stringTable } from './string-table.js';
@@ -21,7 +22,7 @@ import type {
   TensorInfo,
 } from './types.js';
 
-export class CSession implements ResidentSession {
+export class CSession implements ResidentSession, NativeSession {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
   readonly options: SessionOptions;

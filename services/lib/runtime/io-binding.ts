@@ -1,9 +1,9 @@
 // Inputs and outputs bound once to resident values.
 import { DdkError } from '#base';
 import { call, callAsync, callForPointer } from './api.js';
-import type { CSession } from './c-session.js';
 import { checkTensor, wantedOutputs } from './check-feeds.js';
 import { Handle } from './handle.js';
+import type { NativeSession } from './native-session.js';
 import { type NativeTensor, nativeTensor } from './resident-tensor.js';
 import type { Binding, ResidentTensor, TensorInfo } from './types.js';
 
@@ -11,7 +11,7 @@ type Tensors = Readonly<Record<string, ResidentTensor>>;
 
 /** Binds every input and the given outputs. Throws `invalid_argument` where one does not fit or shares memory. */
 export function bindValues(
-  session: CSession,
+  session: NativeSession,
   inputs: Tensors,
   outputs: Tensors,
   onReleased: (binding: Binding) => void,
@@ -65,7 +65,7 @@ function refuseSharing(read: Map<string, NativeTensor>, written: Map<string, Nat
 }
 
 class NativeBinding implements Binding {
-  readonly #session: CSession;
+  readonly #session: NativeSession;
   readonly #handle: Handle;
   // The binding reads and writes this memory, so it must not be collected before it.
   readonly #tensors: readonly NativeTensor[];
@@ -73,7 +73,7 @@ class NativeBinding implements Binding {
   #running = false;
 
   constructor(
-    session: CSession,
+    session: NativeSession,
     handle: Handle,
     tensors: readonly NativeTensor[],
     onReleased: (binding: Binding) => void,

@@ -2,12 +2,12 @@
 import { assert, DdkError } from '#base';
 import { allocate, carries, type DType, dtypeCode, elementCount, type TensorArray } from '#onnx';
 import { callForPointer } from './api.js';
-import type { CSession } from './c-session.js';
 import type { DeviceCopier } from './device-copier.js';
 import { Handle } from './handle.js';
 import { type HostMemory, hostMemory } from './host-memory.js';
 import { HostValue, nativeShape } from './host-value.js';
 import { Lease } from './lease.js';
+import type { NativeSession } from './native-session.js';
 import type { ResidentTensor } from './types.js';
 
 /** What a binding needs of a resident tensor beyond the public interface. */
@@ -22,7 +22,7 @@ export interface NativeTensor extends ResidentTensor {
 
 /** Allocates a zeroed tensor where `session` computes. `onReleased` is called once its memory is free. */
 export function allocateResident(
-  session: CSession,
+  session: NativeSession,
   dtype: DType,
   shape: readonly number[],
   onReleased: (tensor: NativeTensor) => void,
