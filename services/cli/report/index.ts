@@ -1,11 +1,3 @@
 // The report of a run: one self-contained HTML file.
 export { renderReport } from './render-report.js';
-export type {
-  ComparisonArm,
-  DigestRow,
-  ReportData,
-  ReportDomain,
-  ReportInterval,
-  ReportStep,
-  SettingRow,
-} from './report-data.js';
+export type { DigestRow, ReportData, SettingRow } from './report-data.js';

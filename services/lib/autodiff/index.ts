@@ -1,3 +1,3 @@
 // autodiff: reverse-mode differentiation of graphs, as a table of rules by operator. Depends on base and onnx.
-export { gradients, type Seed } from './engine.js';
+export { gradients } from './engine.js';
 export { constantOperators, differentiableOperators } from './table.js';

@@ -4,7 +4,7 @@ import { DdkError } from '#base';
 import type { BusMessage } from './types.js';
 
 /** NATS carries one message of 1 MiB at most, its headers included. */
-export const maxMessageBytes = 1_000_000;
+const maxMessageBytes = 1_000_000;
 const maxHeaderBytes = 16_384;
 const maxNameLength = 255;
 

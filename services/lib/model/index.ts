@@ -8,4 +8,4 @@ export { sampleToken } from './sample.js';
 export { type ScoringHead, scoringModel } from './scoring.js';
 export { scoringFeeds } from './scoring-feeds.js';
 export { openWeights, readParameter, type Weights } from './weights.js';
-export { createModel, saveModel, writeFloat32Weights } from './write-folder.js';
+export { createModel, saveModel } from './write-folder.js';

@@ -6,7 +6,6 @@ import { type DecoderConfig, decoderConfigJson, decoderParameters, initialParame
 import { type TensorSource, writeSafetensors } from '#safetensors';
 import { createTokenizer, type TokenizerContent } from '#tokenizer';
 import { checkVocabulary, type ModelFolder, openModel } from './folder.js';
-import { readParameter, type Weights } from './weights.js';
 
 /** transformers refuses a safetensors file that does not say which framework's layout it has. */
 const WEIGHTS_METADATA = { format: 'pt' };
@@ -95,15 +94,6 @@ async function writeParameters(
     }),
   );
   return writeSafetensors(path, tensors, WEIGHTS_METADATA);
-}
-
-/** A model's weights again, as one float32 file: sharded and half-precision checkpoints become what the trainer reads. */
-export async function writeFloat32Weights(
-  path: string,
-  config: DecoderConfig,
-  weights: Weights,
-): Promise<{ readonly sha256: string; readonly bytes: number }> {
-  return writeParameters(path, config, (name) => readParameter(weights, name));
 }
 
 /** The least that transformers needs to open a tokenizer.json. */

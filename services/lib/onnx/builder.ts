@@ -48,23 +48,11 @@ export class GraphBuilder extends GraphCore {
   less(a: Operand, b: Operand): Value {
     return this.#binary('Less', a, b);
   }
-  lessOrEqual(a: Operand, b: Operand): Value {
-    return this.#binary('LessOrEqual', a, b);
-  }
   greater(a: Operand, b: Operand): Value {
     return this.#binary('Greater', a, b);
   }
-  greaterOrEqual(a: Operand, b: Operand): Value {
-    return this.#binary('GreaterOrEqual', a, b);
-  }
-  and(a: Value, b: Value): Value {
-    return this.op('And', [a, b]);
-  }
   or(a: Value, b: Value): Value {
     return this.op('Or', [a, b]);
-  }
-  not(x: Value): Value {
-    return this.op('Not', [x]);
   }
   where(condition: Value, a: Operand, b: Operand): Value {
     const [left, right] = this.#pair(a, b);
@@ -111,9 +99,6 @@ export class GraphBuilder extends GraphCore {
   }
   isNaN(x: Value): Value {
     return this.op('IsNaN', [x]);
-  }
-  isInf(x: Value): Value {
-    return this.op('IsInf', [x]);
   }
   identity(x: Value): Value {
     return this.op('Identity', [x]);
@@ -190,16 +175,10 @@ export class GraphBuilder extends GraphCore {
   ): Value {
     return this.op('ScatterElements', [x, indices, updates], { axis, reduction: this.#scatter(reduction) });
   }
-  scatterND(x: Value, indices: Value, updates: Value, reduction: ScatterReduction = 'none'): Value {
-    return this.op('ScatterND', [x, indices, updates], { reduction: this.#scatter(reduction) });
-  }
   /** The k largest along an axis, in descending order, and their positions (int64). */
   topK(x: Value, k: number, axis = -1): [values: Value, indices: Value] {
     const [values, indices] = this.ops('TopK', [x, this.ints([k])], 2, { axis, largest: 1, sorted: 1 });
     return [values!, indices!];
-  }
-  argMax(x: Value, axis: number, keepdims = true): Value {
-    return this.op('ArgMax', [x], { axis, keepdims: keepdims ? 1 : 0 });
   }
 
   // Reductions.

@@ -118,7 +118,3 @@ export function carries(dtype: DType, data: TensorArray): boolean {
 export function isFloating(dtype: DType): boolean {
   return dtype === 'float32' || dtype === 'float64' || dtype === 'float16' || dtype === 'bfloat16';
 }
-
-export function isInteger(dtype: DType): boolean {
-  return dtype !== 'bool' && dtype !== 'string' && !isFloating(dtype);
-}

@@ -154,7 +154,7 @@ export function usedValues(node: Node): Value[] {
 }
 
 /** Values that a subgraph uses and does not define. */
-export function captures(graph: Graph): Value[] {
+function captures(graph: Graph): Value[] {
   const own = new Set<Value>([...graph.inputs, ...graph.initializers.keys()]);
   for (const node of graph.nodes) for (const output of node.outputs) own.add(output);
   const outer = new Set<Value>();

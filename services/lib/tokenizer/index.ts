@@ -1,7 +1,6 @@
 // Text to ids and back, as a tokenizer.json says; and whether two tokenizers are the same. The door of `#tokenizer`.
 export { byteLevelTokenizerJson } from './byte-level.js';
-export { probeText } from './probe-text.js';
-export { assertSameTokenizer, probeFingerprint } from './same.js';
+export { assertSameTokenizer } from './same.js';
 export {
   createTokenizer,
   openTokenizer,

@@ -2,7 +2,7 @@
 
 /**
  * Two tokenizers that give the same ids for this text agree on normalisation, splitting, merges, byte fallback and
- * handling of white space. It is part of fingerprints, so it must never change.
+ * handling of white space.
  */
 export const probeText: string = [
   'The quick brown fox jumps over the lazy dog, twice; "quoted" text, isn\'t it? WE\'LL SEE.',

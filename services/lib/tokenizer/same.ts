@@ -1,13 +1,8 @@
 // Whether two tokenizers are one: teacher and student must give every text the same ids.
 
-import { DdkError, sha256Hex } from '#base';
+import { DdkError } from '#base';
 import { probeText } from './probe-text.js';
 import type { Tokenizer } from './tokenizer.js';
-
-/** `sha256:` and the hash of the ids of `probeText`: what a tokenizer does, whatever its file looks like. */
-export function probeFingerprint(tokenizer: Tokenizer): string {
-  return `sha256:${sha256Hex(JSON.stringify([...tokenizer.encode(probeText), tokenizer.endOfText]))}`;
-}
 
 /**
  * Throws `failed_precondition` with reason `TOKENIZERS_DIFFER`, naming the first difference: end of text, size, a

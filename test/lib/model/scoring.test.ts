@@ -7,11 +7,10 @@ import { bfloat16FromFloat, DdkError } from '#base';
 import {
   type ModelFolder,
   openModel,
-  openWeights,
   readParameter,
   type ScoringHead,
+  saveModel,
   scoringModel,
-  writeFloat32Weights,
 } from '#model';
 import { decoderParameters } from '#nn';
 import type { TensorData } from '#onnx';
@@ -141,15 +140,12 @@ test('half-precision weights in several files score like their float32 copies', 
       JSON.stringify({ weight_map: Object.fromEntries(sources.map(({ name }, i) => [name, files[i]])) }),
     );
     const halves = await openModel(parts);
-    const wide = join(folder, 'wide.safetensors');
-    await writeFloat32Weights(wide, halves.config, halves.weights);
+    const { config, weights, tokenizerContent: tokenizer } = halves;
+    const parameter = (name: string) => readParameter(weights, name);
+    const wide = await saveModel({ folder: join(folder, 'wide'), config, tokenizer, parameter });
     await withRuntime(async (runtime) => {
       const fromHalves = await score(runtime, halves, { kind: 'logits' });
-      const fromWide = await score(
-        runtime,
-        { config: halves.config, weights: await openWeights(wide) },
-        { kind: 'logits' },
-      );
+      const fromWide = await score(runtime, wide, { kind: 'logits' });
       assert.deepEqual(fromHalves.logits!.data, fromWide.logits!.data);
     });
   }));
