@@ -28,7 +28,7 @@ export interface TargetCacheOptions {
   readonly folder: string;
   /** Default 1 GiB. */
   readonly maxBytes?: number;
-  /** Entries known of, each some 250 bytes of memory; beyond, as beyond `maxBytes`, segments go. Default 200,000. */
+  /** Entries known of, each some 200 bytes of memory; beyond, as beyond `maxBytes`, segments go. Default 200,000. */
   readonly maxEntries?: number;
   readonly logger: Logger;
   readonly clock?: Clock;
