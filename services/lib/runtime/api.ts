@@ -88,16 +88,19 @@ const inUse = new Set<object>();
 export async function callAsync(
   member: Fallible,
   args: readonly (bigint | number | NodeJS.TypedArray)[],
-  keep: readonly object[] = [],
+  options: { readonly keep?: readonly object[]; readonly onEntered?: () => void } = {},
 ): Promise<void> {
-  const references = { args, keep };
+  const references = { args, keep: options.keep };
   inUse.add(references);
   try {
-    const status = await callOnRunner({
-      address: addressOfMember(member),
-      parameters: [...memberTable[member][1].slice(2)].map(typeOf),
-      args: args.map((argument) => (typeof argument === 'object' ? addressOf(argument) : argument)),
-    });
+    const status = await callOnRunner(
+      {
+        address: addressOfMember(member),
+        parameters: [...memberTable[member][1].slice(2)].map(typeOf),
+        args: args.map((argument) => (typeof argument === 'object' ? addressOf(argument) : argument)),
+      },
+      options.onEntered,
+    );
     check(status);
   } finally {
     inUse.delete(references);

@@ -97,7 +97,7 @@ export class CSession implements ResidentSession, NativeSession {
             outputs.length,
             results,
           ],
-          values,
+          { keep: values },
         );
       });
       return Object.fromEntries(outputs.map((name, index) => [name, copyOut(results[index] ?? 0n)]));
@@ -122,10 +122,6 @@ export class CSession implements ResidentSession, NativeSession {
     return binding;
   }
 
-  /**
-   * Runs `body` with its own run options, which an abort terminates; close waits for it. On the CPU it waits for its cores
-   * first. `settled` is called in any case, before close goes on.
-   */
   async track(
     signal: AbortSignal | undefined,
     body: (runOptions: bigint) => Promise<void>,

@@ -5,7 +5,7 @@ import { checkTensor, wantedOutputs } from './check-feeds.js';
 import { Handle } from './handle.js';
 import type { NativeSession } from './native-session.js';
 import { type NativeTensor, nativeTensor } from './resident-tensor.js';
-import type { Binding, ResidentTensor, TensorInfo } from './types.js';
+import type { Binding, BindingRunOptions, ResidentTensor, TensorInfo } from './types.js';
 
 type Tensors = Readonly<Record<string, ResidentTensor>>;
 
@@ -84,7 +84,7 @@ class NativeBinding implements Binding {
     this.#tensors = tensors;
   }
 
-  async run(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async run(options: BindingRunOptions = {}): Promise<void> {
     if (this.#handle.address === 0n) throw new DdkError('failed_precondition', 'the binding is released');
     if (this.#running) throw new DdkError('failed_precondition', 'the binding is already running');
     for (const tensor of this.#tensors) nativeTensor(tensor);
@@ -94,7 +94,10 @@ class NativeBinding implements Binding {
     await this.#session.track(
       options.signal,
       async (runOptions) => {
-        await callAsync('RunWithBinding', [session, runOptions, this.#handle.address], this.#tensors);
+        await callAsync('RunWithBinding', [session, runOptions, this.#handle.address], {
+          keep: this.#tensors,
+          ...(options.onEntered && { onEntered: options.onEntered }),
+        });
         call('SynchronizeBoundOutputs', this.#handle.address);
       },
       () => {

@@ -10,6 +10,13 @@ export interface NativeSession {
   readonly address: bigint;
   /** Copies to and from the session's device. */
   readonly copier: DeviceCopier;
-  /** Runs `body` with its own run options, which an abort terminates; close waits for it. */
-  track(signal: AbortSignal | undefined, body: (runOptions: bigint) => Promise<void>): Promise<void>;
+  /**
+   * Runs `body` with its own run options, which an abort terminates; close waits for it. On the CPU it waits for its cores
+   * first. `settled` is called in any case, before close goes on.
+   */
+  track(
+    signal: AbortSignal | undefined,
+    body: (runOptions: bigint) => Promise<void>,
+    settled?: () => void,
+  ): Promise<void>;
 }

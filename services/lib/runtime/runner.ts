@@ -12,10 +12,16 @@ export interface NativeCall {
   /** Native types of the parameters. */
   readonly parameters: readonly string[];
   readonly args: readonly (bigint | number)[];
+  /** Whether the thread is to say that it is about to enter the function. */
+  readonly announced: boolean;
 }
+
+/** What a thread posts: `entering` just before an announced call, then what the call returned. */
+export type RunnerMessage = 'entering' | bigint;
 
 interface Job {
   readonly call: NativeCall;
+  readonly onEntered: (() => void) | undefined;
   readonly resolve: (result: bigint) => void;
   readonly reject: (error: Error) => void;
 }
@@ -26,10 +32,13 @@ const idle: Runner[] = [];
 const waiting: Job[] = [];
 let runners = 0;
 
-/** Calls a native function that returns a pointer on a runner thread. */
-export function callOnRunner(call: NativeCall): Promise<bigint> {
+/**
+ * Calls a native function that returns a pointer on a runner thread. `onEntered` is called once the thread is about to
+ * enter the function, or has.
+ */
+export function callOnRunner(call: Omit<NativeCall, 'announced'>, onEntered?: () => void): Promise<bigint> {
   return new Promise((resolve, reject) => {
-    waiting.push({ call, resolve, reject });
+    waiting.push({ call: { ...call, announced: onEntered !== undefined }, onEntered, resolve, reject });
     dispatch();
   });
 }
@@ -54,7 +63,10 @@ class Runner {
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
     });
-    this.#worker.on('message', (result: bigint) => this.#finish((job) => job.resolve(result)));
+    this.#worker.on('message', (message: RunnerMessage) => {
+      if (message === 'entering') this.#job?.onEntered?.();
+      else this.#finish((job) => job.resolve(message));
+    });
     this.#worker.on('error', (error) => this.#die(error));
     this.#worker.on('exit', (code) =>
       this.#die(new DdkError('internal', `a runner thread ended with code ${code}`)),

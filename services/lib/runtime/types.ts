@@ -84,8 +84,14 @@ export interface ResidentTensor {
 /** Inputs and outputs bound once, run many times. */
 export interface Binding {
   /** Runs in place. After an abort (`cancelled`) or failure the contents of the bound outputs are undefined, inputs are as they were. */
-  run(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  run(options?: BindingRunOptions): Promise<void>;
   release(): void;
+}
+
+export interface BindingRunOptions {
+  readonly signal?: AbortSignal;
+  /** Called once the run has its cores and its thread enters the engine; not where it ends before that. */
+  readonly onEntered?: () => void;
 }
 
 /** A session of the C API, whose values can stay with it. */

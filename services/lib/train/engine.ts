@@ -139,9 +139,7 @@ export class TrainEngine {
       const step = this.#step + 1;
       this.#batch.write(batch, spec.optimizer, step, learningRate);
       const [now, next] = this.#directions;
-      const running = now.binding.run(options);
-      failpoint('train.mid_step');
-      await running;
+      await now.binding.run({ ...options, onEntered: () => failpoint('train.mid_step') });
       const readings = this.#batch.read();
       const losses = lossMetrics(spec, batch, readings);
       const { gradientNorm } = readings;

@@ -135,6 +135,21 @@ test('a cancelled run of a binding leaves its inputs and the binding usable', as
   await session.close();
 });
 
+test('a run of a binding tells when it enters the engine, which one that ends before never does', async () => {
+  const session = await open(slowModel(256, 300));
+  const x = session.allocate('float32', [256, 256]);
+  const y = session.allocate('float32', [256, 256]);
+  const binding = session.bind({ x }, { y });
+  const told: string[] = [];
+  const running = binding.run({ onEntered: () => told.push('entered') }).then(() => told.push('ended'));
+  assert.deepEqual(told, []);
+  await running;
+  assert.deepEqual(told, ['entered', 'ended']);
+  const again = { signal: AbortSignal.abort(), onEntered: () => assert.fail('it never began') };
+  await assert.rejects(binding.run(again), { code: 'cancelled' });
+  await session.close();
+});
+
 test('closing a session waits for its bindings and releases them', async () => {
   const session = await open(slowModel(256, 20));
   const [x, y] = [session.allocate('float32', [256, 256]), session.allocate('float32', [256, 256])];
