@@ -1,6 +1,7 @@
 // Measuring: student and teacher on the held-out text of every domain.
 import { DdkError, failpoint, type Logger } from '#base';
 import { type Corpus, openCorpus } from '#corpus';
+import { perplexityRatio } from '#mixture';
 import type { EvaluationProgress } from '#proto/ddk/v1/domain_evaluator';
 import type { DomainGap } from '#proto/ddk/v1/types';
 import type { Security } from '#rpc';
@@ -142,14 +143,14 @@ function gapOf(domainId: number, domain: string, student: DomainLoss, teacher: D
     domain,
     studentLoss: student.loss,
     teacherLoss: teacher.loss,
-    ratio: Math.exp(student.loss - teacher.loss),
+    ratio: perplexityRatio({ studentLoss: student.loss, teacherLoss: teacher.loss }),
     positions: BigInt(student.positions),
   };
 }
 
 /** The numbers that another process was first to keep are the ones that count. */
 function withTeacherLoss(gap: DomainGap, { loss }: DomainLoss): DomainGap {
-  return { ...gap, teacherLoss: loss, ratio: Math.exp(gap.studentLoss - loss) };
+  return { ...gap, teacherLoss: loss, ratio: perplexityRatio({ ...gap, teacherLoss: loss }) };
 }
 
 /** Waits for both even if one fails, so that nothing of a failed measurement runs on. */

@@ -34,7 +34,6 @@ function wayOn(run: Run, name: string, where: string): string {
     case 'REQUESTED':
       return `\`ddk resume ${name}${where}\` continues it.`;
     case 'LOSS_NOT_FINITE':
-    case 'RATIOS_OVERFLOW':
       return afterBrokenLoss(run, name, where);
     case 'MIXTURE_COLLAPSED':
       return `Resuming it would come to the same again: give the spec another name and a lower mixture.alpha or a mixture.ratioClip, and ${fork}.`;

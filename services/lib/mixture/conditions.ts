@@ -3,12 +3,7 @@ import { DdkError } from '#base';
 import { type DomainMeasurement, excessNats, largestExcessNats } from './discrepancy.js';
 
 /** Reasons of the failed_precondition errors that planMixture throws. */
-export type MixtureCondition =
-  | 'LOSS_NOT_FINITE'
-  | 'RATIOS_OVERFLOW'
-  | 'MIXTURE_COLLAPSED'
-  | 'DOMAIN_EMPTY'
-  | 'DOMAINS_CHANGED';
+export type MixtureCondition = 'LOSS_NOT_FINITE' | 'MIXTURE_COLLAPSED' | 'DOMAIN_EMPTY' | 'DOMAINS_CHANGED';
 
 /**
  * A domain below this weight is as good as switched off: one window in a million. Eq. 2 keeps every weight at or above
@@ -25,35 +20,26 @@ function domainName(measurements: readonly DomainMeasurement[], index: number): 
   return name === undefined ? `domain ${index}` : `domain "${name}"`;
 }
 
-/** Refuses losses that are NaN or infinite: training on has no meaning once the student or teacher is broken. */
+/**
+ * Refuses losses that are NaN or infinite, and those of a student so far behind that the ratio of perplexities is as good as
+ * infinite: training on has no meaning once the student or teacher is broken.
+ */
 export function requireFiniteLosses(measurements: readonly DomainMeasurement[]): void {
+  const remedy = 'lower the learning rate or clip gradients harder, and go on from an earlier checkpoint.';
   measurements.forEach((m, i) => {
     const [model, loss] = Number.isFinite(m.studentLoss)
       ? (['teacher', m.teacherLoss] as const)
       : (['student', m.studentLoss] as const);
-    if (Number.isFinite(loss)) return;
-    throw condition(
-      'LOSS_NOT_FINITE',
-      `The ${model}'s validation loss on ${domainName(measurements, i)} is ${loss}; ` +
-        'lower the learning rate or clip gradients harder, and go on from an earlier checkpoint.',
-    );
+    const where = domainName(measurements, i);
+    if (!Number.isFinite(loss))
+      throw condition('LOSS_NOT_FINITE', `The ${model}'s validation loss on ${where} is ${loss}; ${remedy}`);
+    if (excessNats(m) >= largestExcessNats)
+      throw condition(
+        'LOSS_NOT_FINITE',
+        `The student's validation loss on ${where} is ${m.studentLoss.toPrecision(6)}, which is over ${largestExcessNats} nats above ` +
+          `the teacher's ${m.teacherLoss.toPrecision(6)}: too far for a ratio of perplexities; ${remedy}`,
+      );
   });
-}
-
-/**
- * Refuses losses so large on every domain that no ratio of perplexities can be told from another: the mixture would be
- * uniform, and look as if it had been measured.
- */
-export function requireTellableRatios(measurements: readonly DomainMeasurement[]): void {
-  const excess = measurements.map(excessNats);
-  const smallest = Math.min(...excess);
-  if (smallest < largestExcessNats) return;
-  throw condition(
-    'RATIOS_OVERFLOW',
-    `The student's validation loss is at least ${largestExcessNats} nats above the teacher's on every domain ` +
-      `(the least on ${domainName(measurements, excess.indexOf(smallest))}: ${smallest.toFixed(1)}), so the gaps cannot be told apart; ` +
-      'lower the learning rate or take another student, and go on from an earlier checkpoint, or set mixture.ratio_clip.',
-  );
 }
 
 /** Refuses a mixture that draws from a domain without training text. */

@@ -12,20 +12,23 @@ export interface DomainMeasurement {
   readonly trainingTokens: number;
 }
 
-// exp(709.8) is the largest finite double. Losses further apart than this say nothing more about the order of domains.
+// exp(709.8) is the largest finite double.
 export const largestExcessNats = 700;
 
+/** The two losses of a domain, in nats a position. */
+export type Losses = Pick<DomainMeasurement, 'studentLoss' | 'teacherLoss'>;
+
 /** CE_S - CE_T: how far the student is behind, in nats a position. */
-export function excessNats({ studentLoss, teacherLoss }: DomainMeasurement): number {
+export function excessNats({ studentLoss, teacherLoss }: Losses): number {
   return studentLoss - teacherLoss;
 }
 
 /**
- * Perplexity of the student over that of the teacher, by domain: exp(CE_S) / exp(CE_T) = exp(CE_S - CE_T).
+ * Perplexity of the student over that of the teacher: exp(CE_S) / exp(CE_T) = exp(CE_S - CE_T).
  * The difference is taken first, so that neither perplexity can overflow; the result is always finite for finite losses.
  */
-export function perplexityRatios(measurements: readonly DomainMeasurement[]): number[] {
-  return measurements.map((m) => Math.exp(Math.min(excessNats(m), largestExcessNats)));
+export function perplexityRatio(losses: Losses): number {
+  return Math.exp(Math.min(excessNats(losses), largestExcessNats));
 }
 
 /** Eq. 1: r[i] = exp(ratio[i]) / sum_j exp(ratio[j]), a softmax over domains of the perplexity ratio. */

@@ -2,7 +2,7 @@
 export {
   type DomainMeasurement,
   discrepancyFactors,
-  perplexityRatios,
+  perplexityRatio,
   updateFactors,
 } from './discrepancy.js';
 export { type MixturePlan, type MixtureState, planMixture } from './plan.js';

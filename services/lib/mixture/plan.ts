@@ -1,16 +1,10 @@
 // From a policy and the latest measurements to the weights that the next interval draws domains by.
-import {
-  condition,
-  requireFiniteLosses,
-  requireSpread,
-  requireTellableRatios,
-  requireText,
-} from './conditions.js';
+import { condition, requireFiniteLosses, requireSpread, requireText } from './conditions.js';
 import {
   type DomainMeasurement,
   discrepancyFactors,
   normalised,
-  perplexityRatios,
+  perplexityRatio,
   uniformWeights,
   updateFactors,
 } from './discrepancy.js';
@@ -35,7 +29,7 @@ export interface MixturePlan {
  * (Algorithm 1, lines 1 and 2); afterwards it is the state that the previous call returned.
  *
  * Throws DdkError: invalid_argument for a policy that cannot work; failed_precondition with the reason LOSS_NOT_FINITE,
- * RATIOS_OVERFLOW, MIXTURE_COLLAPSED, DOMAIN_EMPTY or DOMAINS_CHANGED where the run has to wait for a person.
+ * MIXTURE_COLLAPSED, DOMAIN_EMPTY or DOMAINS_CHANGED where the run has to wait for a person.
  */
 export function planMixture(
   policy: MixturePolicy,
@@ -45,8 +39,6 @@ export function planMixture(
   validatePolicy(policy, measurements.length);
   requireUsableFactors(previous, measurements.length);
   requireFiniteLosses(measurements);
-  // With a clip, ratios beyond it are alike because somebody wants them to be.
-  if (policy.kind === 'ddk' && policy.ratioClip === undefined) requireTellableRatios(measurements);
   const factors = factorsOf(policy, previous, measurements);
   const initial = previous === undefined;
   const weights = policy.kind === 'ddk' && initial ? uniformWeights(factors.length) : [...factors];
@@ -70,7 +62,7 @@ function factorsOf(
       return normalised(policy.weights);
     case 'ddk': {
       const clip = policy.ratioClip ?? Number.POSITIVE_INFINITY;
-      const ratios = perplexityRatios(measurements).map((ratio) => Math.min(ratio, clip));
+      const ratios = measurements.map((m) => Math.min(perplexityRatio(m), clip));
       return previous === undefined
         ? discrepancyFactors(ratios)
         : updateFactors(previous.factors, ratios, policy.alpha);
