@@ -73,7 +73,7 @@ async function perform(item: WorkItem, options: RpcWorkersOptions, signal: Abort
   switch (item.work) {
     case 'train':
       for await (const { event } of trainer.trainInterval({ runId, interval, attempt }, how)) {
-        if (event?.$case === 'step') await tell({ $case: 'step', value: event.value });
+        if (event?.$case === 'step' || event?.$case === 'notice') await tell(event);
       }
       return;
     case 'evaluate': {

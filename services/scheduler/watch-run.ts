@@ -15,7 +15,7 @@ export interface WatchOptions {
   readonly signal: AbortSignal;
 }
 
-/** A reader that is slower than the steps gets the newest of them; versions of the run are merged likewise. */
+/** A reader that is slower than the steps gets the newest of them; versions of the run are merged likewise. Notices stay. */
 const mostWaiting = 256;
 
 /** Ends once the run is over or the signal aborts. */
@@ -51,6 +51,14 @@ export async function* watchRun(options: WatchOptions): AsyncGenerator<WatchRunR
 
 function newest(waiting: readonly WatchRunResponse[]): WatchRunResponse[] {
   const run = waiting.findLast(({ update }) => update?.$case === 'run');
-  const progress = waiting.findLast(({ update }) => update?.$case === 'progress');
-  return [run, progress].filter((response) => response !== undefined);
+  const progress = waiting.findLast((response) => isProgress(response) && !isNotice(response));
+  return [run, ...waiting.filter(isNotice), progress].filter((response) => response !== undefined);
+}
+
+function isProgress({ update }: WatchRunResponse): boolean {
+  return update?.$case === 'progress';
+}
+
+function isNotice({ update }: WatchRunResponse): boolean {
+  return update?.$case === 'progress' && update.value.progress?.$case === 'notice';
 }

@@ -20,7 +20,9 @@ import { type FeedOptions, type PreparedStep, stepFeed } from './step-feed.js';
 
 export type TrainEvent =
   | { readonly $case: 'step'; readonly value: StepMetrics }
-  | { readonly $case: 'checkpoint'; readonly value: CheckpointCommitted };
+  | { readonly $case: 'checkpoint'; readonly value: CheckpointCommitted }
+  /** What a person should know, in a sentence. */
+  | { readonly $case: 'notice'; readonly value: string };
 
 export interface IntervalWork {
   readonly runId: string;
@@ -67,7 +69,10 @@ export class IntervalTraining {
     try {
       const base = record.checkpointDigest || record.baseCheckpointDigest;
       const program = stepSpec(plan, corpus.manifest.sequenceLength);
-      const { engine, manifest } = await engines.at(this.#work.runId, program, base);
+      const { engine, manifest } = await engines.at(this.#work.runId, program, base, (differences) => {
+        // A run that begins promises nothing about where its first weights come from.
+        if (base !== plan.spec.baseCheckpointDigest) this.#noticeMove(record.step, differences);
+      });
       await this.#readLog(record);
       this.#drawn.push(...corpus.manifest.domains.map((_, d) => Number(record.windowsDrawn[d] ?? 0n)));
       board.begin(this.#work.runId, { ...this.#work, endStep: record.endStep });
@@ -172,6 +177,16 @@ export class IntervalTraining {
         stopping.throwIfAborted();
       }
     }
+  }
+
+  /** The steps so far were not computed as those to come will be. */
+  #noticeMove(step: number, differences: readonly string[]): void {
+    const value =
+      `the ${step} steps so far were computed elsewhere (${differences.join('; ')}), ` +
+      'so the bits of the final weights are not those of an undisturbed run';
+    this.#parts.logger.warn({ ...this.#work, step, differences }, value);
+    this.#tell({ $case: 'notice', value });
+    this.#others.progress({ $case: 'notice', value }, true);
   }
 
   #record(step: StepMetrics, corpus: Corpus): void {

@@ -46,13 +46,17 @@ export class WarmEngine {
     return this.#loaded;
   }
 
-  /** An engine with this program, holding this checkpoint. */
+  /**
+   * An engine with this program, holding this checkpoint. `madeElsewhere` is told in which ways the checkpoint comes from
+   * where other bits are to be expected.
+   */
   async at(
     runId: string,
     spec: StepSpec,
     checkpointDigest: string,
+    madeElsewhere: (differences: readonly string[]) => void,
   ): Promise<{ readonly engine: TrainEngine; readonly manifest: CheckpointManifest }> {
-    const { artifacts, logger } = this.#options;
+    const { artifacts } = this.#options;
     const engine = await this.#withProgram(spec);
     const warm = this.#holds === checkpointDigest;
     this.#holds = '';
@@ -61,12 +65,10 @@ export class WarmEngine {
       : await withSpan(spans.loadCheckpoint, { 'ddk.checkpoint': checkpointDigest }, () =>
           restoreCheckpoint(engine, checkpointDigest, artifacts),
         );
-    if (manifest.environment && !warm)
-      for (const difference of environmentDifferences(manifest.environment, engine.environment))
-        logger.warn(
-          { checkpointDigest, difference },
-          'equal bits cannot be expected: the checkpoint was made elsewhere',
-        );
+    if (manifest.environment && !warm) {
+      const differences = environmentDifferences(manifest.environment, engine.environment);
+      if (differences.length > 0) madeElsewhere(differences);
+    }
     const sizes = engine.program.state.map(({ role, shape }) => ({
       role,
       size: shape.reduce((p, d) => p * d, 1),

@@ -42,9 +42,15 @@ export class Narrator {
     return said;
   }
 
+  /** What is to be warned of. */
+  notice({ progress }: RunProgress): string | undefined {
+    return progress?.$case === 'notice' ? progress.value : undefined;
+  }
+
   standing(run: Run, { progress }: RunProgress): Standing | undefined {
     switch (progress?.$case) {
       case undefined:
+      case 'notice':
         return undefined;
       case 'step': {
         const { step, loss, crossEntropy, kl, tokens, durationMs, teacherWaitMs } = progress.value;

@@ -46,6 +46,8 @@ export function plainDisplay({ out, err }: Writers, everyMs = 10_000): Display {
       for (const line of narrator(run.id).change(run)) err(`${line}\n`);
     },
     progress(run, progress) {
+      const notice = narrator(run.id).notice(progress);
+      if (notice) err(`warning: ${notice}\n`);
       const standing = narrator(run.id).standing(run, progress);
       if (standing) tell(standing);
     },

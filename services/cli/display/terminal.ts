@@ -54,6 +54,8 @@ export function terminalDisplay({ out, err }: Writers, stream: NodeJS.WriteStrea
       for (const line of narrator(run.id).change(run)) say(line);
     },
     progress(run, progress) {
+      const notice = narrator(run.id).notice(progress);
+      if (notice) say(`warning: ${notice}`);
       const standing = narrator(run.id).standing(run, progress);
       if (standing) show(standing, gapLine(run, columns()));
     },

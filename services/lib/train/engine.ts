@@ -74,7 +74,7 @@ export class TrainEngine {
     });
     try {
       if (isResident(session))
-        return new TrainEngine(program, session, trainEnvironment(spec, execution, runtime.version));
+        return new TrainEngine(program, session, trainEnvironment(program, execution, runtime.version));
       throw new DdkError('failed_precondition', `training needs the c-api runtime, not the ${runtime.kind}`);
     } catch (error) {
       await session.close();

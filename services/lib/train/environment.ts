@@ -2,8 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
+import { sha256Hex } from '#base';
 import type { Provider } from '#runtime';
-import type { StepSpec } from './spec.js';
+import type { StepProgram } from './program.js';
 
 export interface TrainEnvironment {
   readonly provider: Provider;
@@ -11,11 +12,13 @@ export interface TrainEnvironment {
   readonly device: string;
   readonly threads: number;
   readonly ortVersion: string;
+  /** `sha256:` of the step program: it changes with the settings built into it, and with the code that builds it. */
+  readonly program: string;
   readonly shapes: { readonly batch: number; readonly microBatches: number; readonly length: number };
 }
 
 export function trainEnvironment(
-  spec: StepSpec,
+  { spec, bytes }: Pick<StepProgram, 'spec' | 'bytes'>,
   execution: { readonly provider: Provider; readonly threads: number; readonly deviceId?: number },
   ortVersion: string,
 ): TrainEnvironment {
@@ -26,6 +29,7 @@ export function trainEnvironment(
     device: provider === 'cpu' ? (cpus()[0]?.model.trim() ?? process.arch) : cudaDevice(deviceId ?? 0),
     threads: threads === 0 ? availableParallelism() : threads,
     ortVersion,
+    program: `sha256:${sha256Hex(bytes)}`,
     shapes: { batch, microBatches, length },
   };
 }
@@ -53,5 +57,10 @@ export function environmentDifferences(before: TrainEnvironment, now: TrainEnvir
     const [was, is] = [before.shapes[key], now.shapes[key]];
     if (was !== is) differences.push(`${key} was ${was} and is ${is}`);
   }
+  // Different shapes and settings make different programs: those have been named.
+  if (differences.length === 0 && before.program !== now.program)
+    differences.push(
+      'the graph of a step is another one: this is another version of ddk, or has other settings',
+    );
   return differences;
 }

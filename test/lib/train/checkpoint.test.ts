@@ -170,6 +170,9 @@ test('the environment says what can no longer be promised', async () => {
     'threads was 1 and is 2',
     'batch was 4 and is 8',
   ]);
+  assert.match(environment.program, /^sha256:[0-9a-f]{64}$/);
+  const other = { ...environment, program: `sha256:${'0'.repeat(64)}` };
+  assert.match(environmentDifferences(other, environment).join(), /the graph of a step is another one/);
   await engine.close();
 });
 
