@@ -1,0 +1,44 @@
+// Why a call has failed, in words that name the address: what grpc-js says of a connection or of a method nobody serves is
+// written for people who know its insides.
+import { type ServiceError, status } from '@grpc/grpc-js';
+import { DdkError } from '#base';
+import { methodName } from './names.js';
+import { detailsKey, errorFromStatus } from './status.js';
+
+/** The error of a call of the method at `path` of the service at `address`. */
+export function errorOfCall(
+  error: ServiceError,
+  { address, path }: { readonly address: string; readonly path: string },
+): DdkError {
+  const told = error.metadata?.get(detailsKey)[0] !== undefined;
+  if (!told && error.code === status.UNIMPLEMENTED) {
+    return new DdkError(
+      'unimplemented',
+      `${address} is no ${roleOf(path)}: the server there does not know ${methodName(path)}; give the address of a ${roleOf(path)}.`,
+      { cause: error },
+    );
+  }
+  const why =
+    told || error.code !== status.UNAVAILABLE ? undefined : connectionFailure(error.details, address);
+  if (why === undefined) return errorFromStatus(error);
+  return new DdkError('unavailable', `no connection to ${address} (${why}); is it running?`, {
+    cause: error,
+  });
+}
+
+/** 'No connection established. Last error: Error: connect ECONNREFUSED ...' -> 'connect ECONNREFUSED'. */
+function connectionFailure(details: string, address: string): string | undefined {
+  if (!details.includes('No connection established')) return undefined;
+  const last = /^.*Last error: (?:Error: )?(?<why>.*?)(?:\.? Resolution note:.*)?$/s.exec(details);
+  const why = last?.groups?.why?.replace(` ${address}`, '');
+  return why === undefined || why === '' || why === 'null' ? 'nobody answers' : why;
+}
+
+/** '/ddk.v1.StudentTrainerService/GetProgress' -> 'student-trainer', as the services call themselves. */
+function roleOf(path: string): string {
+  const service = methodName(path).split('/')[0]?.split('.').at(-1) ?? '';
+  return service
+    .replace(/Service$/, '')
+    .replace(/(?<=[a-z])(?=[A-Z])/g, '-')
+    .toLowerCase();
+}
