@@ -1,5 +1,5 @@
-// Writes what servers tell of themselves by reflection: the compiled descriptors of every contract that they may serve, and of
-// the messages that errors carry, as the module proto/gen/descriptors.ts. Their comments are part of them.
+// Writes what servers tell of themselves by reflection as the module proto/gen/descriptors.ts: the compiled descriptors of
+// every contract that they may serve, and of the messages that errors carry, with their comments.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -39,9 +39,12 @@ try {
   const lines = [...files].map(
     ([name, bytes]) => `  ${JSON.stringify(name)}:\n    ${JSON.stringify(bytes)},`,
   );
+  const head =
+    '// Made by .ci/descriptors.mjs: a google.protobuf.FileDescriptorProto in base64 for every .proto file, by its name.';
+  const type = 'Readonly<Record<string, string>>';
   writeFileSync(
     'proto/gen/descriptors.ts',
-    `// Made by .ci/descriptors.mjs: a google.protobuf.FileDescriptorProto in base64 for every .proto file, by its name.\nexport const descriptors: Readonly<Record<string, string>> = {\n${lines.join('\n')}\n};\n`,
+    `${head}\nexport const descriptors: ${type} = {\n${lines.join('\n')}\n};\n`,
   );
 } finally {
   rmSync(scratch, { recursive: true, force: true });

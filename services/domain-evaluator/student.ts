@@ -31,7 +31,10 @@ export interface StudentScorer {
 const positionsPerRun = 2048;
 const maxLogitsBytes = 256 * 1024 * 1024;
 
-/** Throws not_found for a missing artifact, invalid_argument for one that is no checkpoint, failed_precondition for a checkpoint of another model. */
+/**
+ * Throws not_found for a missing artifact, invalid_argument for one that is no checkpoint, failed_precondition for a checkpoint
+ * of another model.
+ */
 export async function openStudent(
   artifacts: ArtifactStore,
   digests: { readonly student: string; readonly checkpoint: string },

@@ -201,7 +201,7 @@ async function baseOf(
 const runNamed = async (data: DataFolder, name: string): Promise<Run | undefined> =>
   (await listRuns(data.store)).find((run) => run.spec?.name === name);
 
-/** A run that is yet to be made can start only from a checkpoint of its own student's kind; the scheduler refuses it likewise. */
+/** A run that is yet to be made starts from a checkpoint of its own student's kind only; the scheduler refuses it too. */
 async function requireFork({ data }: Session, { runSpec }: Submission, from: string): Promise<void> {
   if (await runNamed(data, runSpec.name)) return;
   const { artifacts } = data.store;

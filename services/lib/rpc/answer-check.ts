@@ -41,13 +41,9 @@ export function answerCheck(options: AnswerCheckOptions): (signal?: AbortSignal)
 
 /** The error of a call that another service did not answer. */
 export function noAnswer({ what, address, remedy }: Dependency, thrown: unknown): DdkError {
-  const { message } = DdkError.from(thrown);
+  const why = DdkError.from(thrown).message.replace(/(?:; is it running\?|\.)$/, '');
   const end = remedy === undefined ? '' : `; ${remedy}.`;
-  return new DdkError(
-    'unavailable',
-    `${what} at ${address} does not answer: ${message.replace(/\.$/, '')}${end}`,
-    {
-      cause: thrown,
-    },
-  );
+  return new DdkError('unavailable', `${what} at ${address} does not answer: ${why}${end}`, {
+    cause: thrown,
+  });
 }

@@ -18,20 +18,24 @@ export function errorOfCall(
       { cause: error },
     );
   }
-  const why =
-    told || error.code !== status.UNAVAILABLE ? undefined : connectionFailure(error.details, address);
+  const lost = !told && error.code === status.UNAVAILABLE;
+  const why = lost ? connectionFailure(error.details, address) : undefined;
   if (why === undefined) return errorFromStatus(error);
-  return new DdkError('unavailable', `no connection to ${address} (${why}); is it running?`, {
-    cause: error,
-  });
+  // A server that hangs up at once, or a handshake that fails.
+  const isTls = /^Failed to connect|certificate|alert/i.test(why);
+  const remedy = isTls ? 'check the TLS settings of both sides.' : 'is it running?';
+  return new DdkError('unavailable', `no connection to ${address} (${why}); ${remedy}`, { cause: error });
 }
 
 /** 'No connection established. Last error: Error: connect ECONNREFUSED ...' -> 'connect ECONNREFUSED'. */
 function connectionFailure(details: string, address: string): string | undefined {
   if (!details.includes('No connection established')) return undefined;
   const last = /^.*Last error: (?:Error: )?(?<why>.*?)(?:\.? Resolution note:.*)?$/s.exec(details);
-  const why = last?.groups?.why?.replace(` ${address}`, '');
-  return why === undefined || why === '' || why === 'null' ? 'nobody answers' : why;
+  const text = last?.groups?.why ?? '';
+  // OpenSSL puts the words between its own routines and files; grpc-js adds the time.
+  const words = /SSL routines:[^:]*:(?<words>[^:]+)/.exec(text)?.groups?.words ?? text;
+  const why = words.replace(/\s*\([\dT:.-]+Z\)\s*$/, '').replace(` ${address}`, '');
+  return why === '' || why === 'null' ? 'nobody answers' : why;
 }
 
 /** '/ddk.v1.StudentTrainerService/GetProgress' -> 'student-trainer', as the services call themselves. */

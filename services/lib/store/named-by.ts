@@ -2,8 +2,8 @@
 import { DdkError, type ErrorCode } from '#base';
 
 /**
- * What opening an artifact resolves with. Where it is missing (`not_found`), not what the field asks for, or does not fit what
- * it is opened for (`invalid_argument`), the error has a violation of `field`. Trouble of the store itself stays as it is.
+ * What opening an artifact resolves with. Where it is missing (`not_found`), is not what the field asks for or does not fit
+ * (`invalid_argument`), the error has a violation of `field`. Trouble of the store itself stays as it is.
  */
 export async function namedBy<T>(field: string, opening: Promise<T>): Promise<T> {
   try {
