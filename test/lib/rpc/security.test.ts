@@ -88,10 +88,7 @@ test('with TLS files, only callers with a certificate of the authority are serve
       const stranger = await createClient(EchoService, server.address, {
         security: { tls: { caPath: file('cert.pem') } },
       });
-      await assert.rejects(
-        stranger.ask({ text: '' }, { timeoutMs: 3_000 }),
-        refused('[^:]+'),
-      );
+      await assert.rejects(stranger.ask({ text: '' }, { timeoutMs: 3_000 }), refused('[^:]+'));
       stranger.close();
       const plain = await createClient(EchoService, server.address);
       await assert.rejects(plain.ask({ text: '' }, { timeoutMs: 3_000 }), refused('[^:]+'));
