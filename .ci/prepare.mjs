@@ -53,8 +53,10 @@ const protos = (folder) =>
 once('installed', ['package-lock.json', '.npmrc'], 'node_modules', () =>
   run('installing packages', 'npm', ['ci', '--no-fund', '--no-audit']),
 );
-once('generated', [...protos('proto'), 'proto/buf.gen.yaml', 'package-lock.json'], 'proto/gen', () => {
+const contracts = [...protos('proto'), 'proto/buf.gen.yaml', '.ci/descriptors.mjs', 'package-lock.json'];
+once('generated', contracts, 'proto/gen/descriptors.ts', () => {
   rmSync('proto/gen', { recursive: true, force: true });
   run('generating protobuf code', 'node_modules/.bin/buf', ['generate', '--template', 'proto/buf.gen.yaml']);
+  run('describing the contracts', process.execPath, ['.ci/descriptors.mjs']);
 });
 run('compiling', process.execPath, ['node_modules/typescript/bin/tsc', '--pretty', 'false']);

@@ -13,7 +13,7 @@ const maxManifestBytes = 1 << 20;
 const cachePrefixes = ['corpora/', 'pretrain/'] as const;
 
 /**
- * Digests that must stay. What is missing or damaged keeps nothing but its own name; it does not end the search.
+ * Digests that must stay. What is missing, damaged or something else keeps its own name only; it does not end the search.
  * @param options.caches whether corpora and pretraining checkpoints are kept that only spare work
  */
 export async function reachableArtifacts(
@@ -112,7 +112,7 @@ class Search {
       await body();
     } catch (error) {
       const { code } = DdkError.from(error);
-      if (code !== 'not_found' && code !== 'data_loss') throw error;
+      if (code !== 'not_found' && code !== 'data_loss' && code !== 'invalid_argument') throw error;
     }
   }
 }

@@ -9,6 +9,7 @@ import { Provider } from '#proto/ddk/v1/types';
 import { type CallContext, type Health, type Implementation, streamOf } from '#rpc';
 import type { Runtime, Provider as RuntimeProvider } from '#runtime';
 import { requireRunId } from '#work';
+import { checkSubject } from './check-subject.js';
 import { type EvaluationParts, evaluateInterval } from './evaluate-interval.js';
 import { measureGaps } from './measure-gaps.js';
 
@@ -43,7 +44,7 @@ export function evaluatorHandlers({
     },
 
     async *evaluateGaps(request, context) {
-      const measure = readRequest(request, parts, context);
+      const measure = await readRequest(request, parts, context);
       yield* streamOf((tell) => inTurn(() => measure((event) => tell({ event }))));
     },
   };
@@ -52,11 +53,11 @@ export function evaluatorHandlers({
 type Measure = (tell: (event: NonNullable<EvaluateGapsResponse['event']>) => void) => Promise<void>;
 
 /** Checks the request at once, before it waits for its turn. */
-function readRequest(
+async function readRequest(
   { subject }: EvaluateGapsRequest,
   parts: EvaluationParts,
   context: CallContext,
-): Measure {
+): Promise<Measure> {
   switch (subject?.$case) {
     case undefined:
       throw invalidArgument([{ field: 'subject', description: 'is not set; give work or checkpoint' }]);
@@ -93,6 +94,7 @@ function readRequest(
         });
       }
       requireNone(violations);
+      await checkSubject(subject.value, parts.store.artifacts);
       const signal = AbortSignal.any([context.signal, parts.stopping]);
       return async (tell) => {
         await measureGaps(subject.value, parts, signal, tell);

@@ -3,11 +3,11 @@
 // Shapes: B rows, T positions.
 import { assert, DdkError, type Report, reported } from '#base';
 import type { Window } from '#corpus';
-import { openWeights, scoringFeeds, scoringModel, type Weights } from '#model';
+import { scoringFeeds, scoringModel, type Weights } from '#model';
 import type { DecoderConfig } from '#nn';
 import type { Provider, Runtime } from '#runtime';
 import type { ArtifactStore } from '#store';
-import { readCheckpoint } from '#train';
+import { openCheckpoint } from '#train';
 import { readStudent } from '#work';
 
 export interface Execution {
@@ -31,7 +31,10 @@ export interface StudentScorer {
 const positionsPerRun = 2048;
 const maxLogitsBytes = 256 * 1024 * 1024;
 
-/** Throws not_found for a missing artifact, failed_precondition for a checkpoint of another model. */
+/**
+ * Throws not_found for a missing artifact, invalid_argument for one that is no checkpoint, failed_precondition for a checkpoint
+ * of another model.
+ */
 export async function openStudent(
   artifacts: ArtifactStore,
   digests: { readonly student: string; readonly checkpoint: string },
@@ -40,9 +43,8 @@ export async function openStudent(
 ): Promise<StudentScorer> {
   const { config } = await readStudent(artifacts, digests.student);
   requireFit(config, corpus, digests.student);
-  const { weights } = await readCheckpoint(digests.checkpoint, artifacts);
-  const opened = await openWeights(await artifacts.localPath(weights.digest));
-  return createScorer(config, opened, corpus.sequenceLength, execution);
+  const { weights } = await openCheckpoint(digests.checkpoint, artifacts, config);
+  return createScorer(config, weights, corpus.sequenceLength, execution);
 }
 
 function requireFit(

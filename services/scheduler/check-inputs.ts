@@ -1,17 +1,18 @@
 // What a run's spec names must be there and fit together: corpus, student, teacher and the checkpoint it starts from.
 import { DdkError, requireNone, type Violation } from '#base';
 import { type CorpusManifest, openCorpus } from '#corpus';
-import { validatePolicy } from '#mixture';
+import { policyViolations } from '#mixture';
+import type { DecoderConfig } from '#nn';
 import type { DescribeModelResponse } from '#proto/ddk/v1/teacher_scoring';
 import type { Domain, RunSpec } from '#proto/ddk/v1/types';
-import type { ArtifactStore } from '#store';
+import { type ArtifactStore, namedBy } from '#store';
 import { createTokenizer, type Tokenizer } from '#tokenizer';
+import { openCheckpoint } from '#train';
 import { readStudent } from '#work';
 import { mixturePolicy } from './mixture-spec.js';
 
 interface Student {
-  readonly vocabSize: number;
-  readonly maxPositions: number;
+  readonly config: DecoderConfig;
   readonly tokenizer: Tokenizer;
 }
 
@@ -39,6 +40,10 @@ export async function checkInputs(
   await requireArtifact('base_checkpoint_digest', spec.baseCheckpointDigest, artifacts);
   const corpus = await readCorpus(spec, artifacts);
   const student = await openStudent(spec, artifacts);
+  await namedBy(
+    'spec.base_checkpoint_digest',
+    openCheckpoint(spec.baseCheckpointDigest, artifacts, student.config),
+  );
   const teacher = await describeTeacher();
   requireFittingSpec(spec, corpus, student, teacher);
   requireOneTokenizer(spec, corpus, student, teacher);
@@ -58,16 +63,18 @@ async function requireArtifact(field: string, digest: string, artifacts: Artifac
 
 async function readCorpus(spec: RunSpec, artifacts: ArtifactStore): Promise<CorpusManifest> {
   await requireArtifact('corpus_digest', spec.corpusDigest, artifacts);
-  const corpus = await openCorpus(spec.corpusDigest, artifacts);
+  const corpus = await namedBy('spec.corpus_digest', openCorpus(spec.corpusDigest, artifacts));
   await corpus.close();
   return corpus.manifest;
 }
 
 async function openStudent(spec: RunSpec, artifacts: ArtifactStore): Promise<Student> {
   await requireArtifact('student_digest', spec.studentDigest, artifacts);
-  const student = await readStudent(artifacts, spec.studentDigest);
-  const { vocabSize, maxPositions } = student.config;
-  return { vocabSize, maxPositions, tokenizer: createTokenizer(await student.tokenizer()) };
+  const open = async (): Promise<Student> => {
+    const { config, tokenizer } = await readStudent(artifacts, spec.studentDigest);
+    return { config, tokenizer: createTokenizer(await tokenizer()) };
+  };
+  return namedBy('spec.student_digest', open());
 }
 
 function requireFittingSpec(
@@ -76,15 +83,16 @@ function requireFittingSpec(
   student: Student,
   teacher: DescribeModelResponse,
 ): void {
-  validatePolicy(mixturePolicy(spec.mixture), corpus.domains.length);
   const violations: Violation[] = [];
   const note = (field: string, description: string) =>
     violations.push({ field: `spec.${field}`, description });
+  for (const { field, description } of policyViolations(mixturePolicy(spec.mixture), corpus.domains.length))
+    note(field, description);
   const length = corpus.sequenceLength;
-  if (length > student.maxPositions) {
+  if (length > student.config.maxPositions) {
     note(
       'student_digest',
-      `takes windows of ${student.maxPositions} positions, but those of the corpus have ${length}`,
+      `takes windows of ${student.config.maxPositions} positions, but those of the corpus have ${length}`,
     );
   }
   if (length > teacher.maximumLength) {
@@ -94,8 +102,11 @@ function requireFittingSpec(
     );
   }
   const { kind } = spec.targets ?? {};
-  if (kind?.$case === 'topK' && kind.value.k >= student.vocabSize) {
-    note('targets.top_k.k', `must be below the vocabulary size ${student.vocabSize}, but is ${kind.value.k}`);
+  if (kind?.$case === 'topK' && kind.value.k >= student.config.vocabSize) {
+    note(
+      'targets.top_k.k',
+      `must be below the vocabulary size ${student.config.vocabSize}, but is ${kind.value.k}`,
+    );
   }
   requireNone(violations, 'The run cannot be made');
 }
@@ -115,10 +126,10 @@ function requireOneTokenizer(
       `The spec wants the teacher ${spec.teacherFingerprint}, but ${teacher.fingerprint} is being served; start teacher-scoring with the right model.`,
     );
   }
-  if (teacher.vocabularySize !== student.vocabSize) {
+  if (teacher.vocabularySize !== student.config.vocabSize) {
     refuse(
       'VOCABULARIES_DIFFER',
-      `The teacher has a vocabulary of ${teacher.vocabularySize} and the student one of ${student.vocabSize}; they must be equal.`,
+      `The teacher has a vocabulary of ${teacher.vocabularySize} and the student one of ${student.config.vocabSize}; they must be equal.`,
     );
   }
   if (teacher.tokenizerFingerprint !== student.tokenizer.fingerprint) {

@@ -6,13 +6,14 @@ import type { DescribeModelResponse } from '#proto/ddk/v1/teacher_scoring';
 import type { Run } from '#proto/ddk/v1/types';
 import type { Implementation } from '#rpc';
 import type { Store } from '#store';
+import { requireRunId } from '#work';
 import { checkInputs } from './check-inputs.js';
 import type { Coordinator } from './coordinator.js';
 import { runOfRequest, storeRun } from './create-run.js';
 import type { RunRequest } from './events.js';
 import { pageOfRuns } from './page.js';
 import { previewMixture } from './preview.js';
-import { messageOf, type RunStore } from './run-store.js';
+import { messageOf, type RunStore, type StoredRun } from './run-store.js';
 import { validateSpec } from './validate-spec.js';
 import { watchRun } from './watch-run.js';
 
@@ -33,8 +34,12 @@ export function schedulerHandlers(
 ): Implementation<typeof SchedulerServiceService> {
   const { store, runs, coordinator, bus, describeTeacher, clock } = dependencies;
 
+  const find = async (run: string): Promise<StoredRun> => {
+    requireRunId(run, 'run', 'the id or name of a run');
+    return runs.find(run);
+  };
   const ask = async (idOrName: string, requests: (atMs: number) => RunRequest[]): Promise<{ run: Run }> => {
-    const { state } = await runs.find(idOrName);
+    const { state } = await find(idOrName);
     return { run: messageOf(await coordinator.request(state.id, requests(clock.now()))) };
   };
 
@@ -54,7 +59,7 @@ export function schedulerHandlers(
     },
 
     async getRun({ run }) {
-      return { run: messageOf(await runs.find(run)) };
+      return { run: messageOf(await find(run)) };
     },
 
     async listRuns({ pageSize, pageToken }) {
@@ -63,7 +68,7 @@ export function schedulerHandlers(
     },
 
     async *watchRun({ run, afterRevision }, { signal }) {
-      yield* watchRun({ runs, bus, run: await runs.find(run), afterRevision, signal });
+      yield* watchRun({ runs, bus, run: await find(run), afterRevision, signal });
     },
 
     pauseRun({ run }) {

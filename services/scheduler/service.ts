@@ -13,6 +13,7 @@ import { readDomains } from './check-inputs.js';
 import type { SchedulerConfig } from './config.js';
 import { Coordinator } from './coordinator.js';
 import { watchDeadWork } from './dead-work.js';
+import { checkTeacher, checkWorkers, describeTeacher } from './dependencies.js';
 import { schedulerHandlers } from './handlers.js';
 import { rpcWorkers } from './rpc-workers.js';
 import { RunStore } from './run-store.js';
@@ -40,7 +41,11 @@ export async function startScheduler(
   const runs = new RunStore(store.records, logger);
   const teacher = await createClient(TeacherScoringServiceService, config.teacherAddress, { security });
   const publish: Publish = (runId, event) => publishRunEvent(bus, 'ddk/scheduler', runId, event, clock);
-  const workers = await openWorkers(config, dependencies, publish, (runId, attempt, error) =>
+  const health = new Health({ logger });
+  health.add('store', () => store.check());
+  health.add('bus', () => bus.check());
+  checkTeacher(health, teacher);
+  const workers = await openWorkers(config, dependencies, health, publish, (runId, attempt, error) =>
     coordinator.workEnded(runId, attempt, error),
   );
   const coordinator: Coordinator = new Coordinator({
@@ -55,9 +60,6 @@ export async function startScheduler(
     ...(takesUp === undefined ? {} : { takesUp }),
   });
 
-  const health = new Health({ logger });
-  health.add('store', () => store.check());
-  health.add('bus', () => bus.check());
   const unsubscribe = await bus.subscribe(runEventSubject('*', '>'), (message) => {
     const event = decodeRunEvent(message);
     if (event && tellsOfWork(event.kind?.$case)) coordinator.hint(event.runId);
@@ -74,8 +76,14 @@ export async function startScheduler(
   };
   try {
     await coordinator.start();
-    const describeTeacher = (signal: AbortSignal) => teacher.describeModel({}, { signal });
-    const handlers = schedulerHandlers({ store, runs, coordinator, bus, describeTeacher, clock });
+    const handlers = schedulerHandlers({
+      store,
+      runs,
+      coordinator,
+      bus,
+      describeTeacher: (signal) => describeTeacher(teacher, signal),
+      clock,
+    });
     const server = await startServer({
       address: config.listen,
       services: [service(SchedulerServiceService, handlers)],
@@ -102,6 +110,7 @@ type OnEnd = (runId: string, attempt: number, error: DdkError | undefined) => vo
 async function openWorkers(
   config: SchedulerConfig,
   { bus, logger }: SchedulerDependencies,
+  health: Health,
   publish: Publish,
   onEnd: OnEnd,
 ): Promise<Workers> {
@@ -115,9 +124,12 @@ async function openWorkers(
       'The addresses of trainer and evaluator are given together or not at all.',
     );
   }
+  const trainer = await createClient(StudentTrainerServiceService, trainerAddress, { security });
+  const evaluator = await createClient(DomainEvaluatorServiceService, evaluatorAddress, { security });
+  checkWorkers(health, trainer, evaluator);
   return rpcWorkers({
-    trainer: await createClient(StudentTrainerServiceService, trainerAddress, { security }),
-    evaluator: await createClient(DomainEvaluatorServiceService, evaluatorAddress, { security }),
+    trainer,
+    evaluator,
     publish,
     logger,
     onEnd: ({ runId, attempt }, error) => onEnd(runId, attempt, error),

@@ -3,11 +3,11 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { failpoint } from '#base';
-import { exportModel, openWeights } from '#model';
+import { exportModel } from '#model';
 import { type ExportFile, ExportManifest, ExportRecord, WorkState } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 import { spans, withSpan } from '#telemetry';
-import { readCheckpoint } from '#train';
+import { openCheckpoint } from '#train';
 import { type Assignment, doWork, workTeller } from '#work';
 import { source, type TrainerParts } from './parts.js';
 import { type RunPlan, readPlan } from './run-plan.js';
@@ -54,8 +54,7 @@ async function exportFiles(
   { record }: Assignment<ExportRecord>,
   signal: AbortSignal,
 ): Promise<ExportManifest> {
-  const checkpoint = await readCheckpoint(record.checkpointDigest, artifacts);
-  const weights = await openWeights(await artifacts.localPath(checkpoint.weights.digest));
+  const { manifest, weights } = await openCheckpoint(record.checkpointDigest, artifacts, student.config);
   const scratch = await mkdtemp(path.join(tmpdir(), 'ddk-export-'));
   try {
     const folder = path.join(scratch, 'student');
@@ -67,7 +66,7 @@ async function exportFiles(
       const { digest, bytes } = await artifacts.putFile(path.join(folder, name));
       files.push({ name, digest, bytes: BigInt(bytes) });
     }
-    const { weightsDigest, step } = checkpoint;
+    const { weightsDigest, step } = manifest;
     return { checkpointDigest: record.checkpointDigest, weightsDigest, step, files };
   } finally {
     await rm(scratch, { recursive: true, force: true });

@@ -7,6 +7,7 @@ import {
   type CheckpointManifest,
   type Execution,
   environmentDifferences,
+  openCheckpoint,
   readCheckpoint,
   restoreCheckpoint,
   type StepSpec,
@@ -48,7 +49,7 @@ export class WarmEngine {
 
   /**
    * An engine with this program, holding this checkpoint. `madeElsewhere` is told in which ways the checkpoint comes from
-   * where other bits are to be expected.
+   * where other bits are to be expected. Throws as `openCheckpoint` does.
    */
   async at(
     runId: string,
@@ -57,6 +58,8 @@ export class WarmEngine {
     madeElsewhere: (differences: readonly string[]) => void,
   ): Promise<{ readonly engine: TrainEngine; readonly manifest: CheckpointManifest }> {
     const { artifacts } = this.#options;
+    // Before the program is compiled, which takes long and would be for nothing.
+    if (this.#holds !== checkpointDigest) await openCheckpoint(checkpointDigest, artifacts, spec.config);
     const engine = await this.#withProgram(spec);
     const warm = this.#holds === checkpointDigest;
     this.#holds = '';

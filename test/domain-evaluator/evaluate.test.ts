@@ -216,6 +216,47 @@ test('what cannot be measured is refused with all that is wrong', async (t) => {
   );
 });
 
+test('artifacts that are something else than their field says, and a checkpoint of another model, are refused by that field', async (t) => {
+  const scene = await openScene(t);
+  const { corpusDigest, studentDigest, checkpointDigest, teacher, otherCheckpointDigest } = scene;
+  const good = { corpusDigest, studentDigest, checkpointDigest, teacherFingerprint: teacher.fingerprint };
+  const absent = `sha256:${'0'.repeat(64)}`;
+  const cases: readonly (readonly [Partial<typeof good>, DdkError['code'], string, RegExp])[] = [
+    [{ corpusDigest: checkpointDigest }, 'invalid_argument', 'corpus_digest', /is not a corpus manifest/],
+    [{ corpusDigest: absent }, 'not_found', 'corpus_digest', /is not in the store/],
+    [{ studentDigest: corpusDigest }, 'invalid_argument', 'student_digest', /not the manifest of a student/],
+    [{ studentDigest: absent }, 'not_found', 'student_digest', /is not in the store/],
+    [{ checkpointDigest: corpusDigest }, 'invalid_argument', 'checkpoint_digest', /is not a checkpoint/],
+    [{ checkpointDigest: absent }, 'not_found', 'checkpoint_digest', /is not in the store/],
+    [
+      { checkpointDigest: otherCheckpointDigest },
+      'invalid_argument',
+      'checkpoint_digest',
+      /of another model than the student: .* is \[257, 32\] and config\.json asks for \[257, 16\]/,
+    ],
+  ];
+  for (const [changes, code, field, message] of cases) {
+    const value = { ...good, ...changes };
+    await assert.rejects(evaluate(scene, { subject: { $case: 'checkpoint', value } }), (error: DdkError) => {
+      assert.equal(error.code, code, error.message);
+      assert.match(error.message, message);
+      assert.deepEqual(
+        error.violations.map((violation) => violation.field),
+        [`checkpoint.${field}`],
+      );
+      return true;
+    });
+  }
+});
+
+test('work on a checkpoint of another model fails for good, with what differs', async (t) => {
+  const scene = await openScene(t);
+  await assignWork(scene, { checkpointDigest: scene.otherCheckpointDigest });
+  await assert.rejects(evaluate(scene, ofWork(1)), /is of another model than the student/);
+  const record = await readRecord(scene);
+  assert.deepEqual([record.failure?.code, record.failureRetryable], ['CHECKPOINT_OF_ANOTHER_MODEL', false]);
+});
+
 test('an evaluator says where it computes and how it is; without its teacher it does not serve', async (t) => {
   const well = await openScene(t);
   assert.deepEqual(await well.health.check({ service: '' }), { status: 'SERVING' });

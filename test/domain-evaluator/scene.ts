@@ -53,6 +53,8 @@ export interface Scene {
   readonly corpusDigest: string;
   readonly studentDigest: string;
   readonly checkpointDigest: string;
+  /** Of the teacher's own weights: a checkpoint of another model than the student. */
+  readonly otherCheckpointDigest: string;
 }
 
 export interface SceneOptions {
@@ -111,6 +113,12 @@ export async function openScene(t: TestContext, options: SceneOptions = {}): Pro
   const manifest = ModelManifest.fromPartial({ configDigest, fingerprint: student.fingerprint });
   const { digest: studentDigest } = await store.artifacts.put(ModelManifest.encode(manifest).finish());
   const checkpointDigest = checkpoint.digest;
+  const other = await createInitialCheckpoint({
+    artifacts: store.artifacts,
+    config: teacher.config,
+    read: (name) => readParameter(teacher.weights, name),
+    cursors: null,
+  });
   return {
     store,
     bus,
@@ -123,6 +131,7 @@ export async function openScene(t: TestContext, options: SceneOptions = {}): Pro
     corpusDigest,
     studentDigest,
     checkpointDigest,
+    otherCheckpointDigest: other.digest,
   };
 }
 

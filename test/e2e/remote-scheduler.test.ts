@@ -87,6 +87,29 @@ test('who stops looking on stops nothing; the run is paused, resumed and cancell
   assert.match((await succeeds(world, ['cancel', 'long', ...there])).stdout, /^long: cancelled$/m);
 });
 
+test('another service, and a teacher that is away, are named with address and remedy', async () => {
+  const wrong = await world.ddk(['runs', '--scheduler', services.evaluator]);
+  assert.equal(wrong.code, 1);
+  assert.match(
+    wrong.stderr,
+    new RegExp(`^ddk: ${services.evaluator} is no scheduler: .*; give the address of a scheduler\\.$`, 'm'),
+  );
+  await services.kill('teacher-scoring', 'SIGKILL');
+  try {
+    const alone = await world.ddk(['run', await world.spec({ name: 'alone' }), ...there]);
+    assert.equal(alone.code, 1);
+    assert.match(
+      alone.stderr,
+      new RegExp(
+        `^ddk: the teacher at ${services.teacher} does not answer: .*; start teacher-scoring there, .*DDK_TEACHER_ADDRESS\\.$`,
+        'm',
+      ),
+    );
+  } finally {
+    await services.restart('teacher-scoring');
+  }
+});
+
 test('a folder that is not that of the services, and an address without a scheduler, are said to be that', async () => {
   const [elsewhere, nobody, noPort] = await Promise.all([
     world.ddk(['run', await world.spec({ name: 'lost' }), ...there, '--data', 'other']),

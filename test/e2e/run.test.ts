@@ -247,6 +247,24 @@ test('a run starts from another one, and garbage collection leaves what both nee
   assert.equal(await digestOfFolder(join(world.folder, 'after-gc')), weightsDigest);
 });
 
+test('a run of another student model cannot be gone on from, nor measured, and leaves nothing behind', async () => {
+  await world.model('wider', { hiddenSize: 32, headDim: 16 });
+  const spec = await world.spec({ name: 'misfit', student: './wider' });
+  const misfit =
+    /Checkpoint sha256:[0-9a-f]{64} is of another model than the student: model\.embed_tokens\.weight is \[257, 16\] and config\.json asks for \[257, 32\]; .*; and \d+ more\. Give a checkpoint of a student with the same config\.json\.$/m;
+  for (const args of [['--dry-run'], []]) {
+    const { code, stderr } = await world.ddk(['run', spec, '--from', 'tiny', ...args]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^ddk: --from tiny: /m);
+    assert.match(stderr, misfit);
+  }
+  const preview = await world.ddk(['preview', spec, '--of', 'tiny']);
+  assert.equal(preview.code, 1);
+  assert.match(preview.stderr, misfit);
+  assert.equal((await world.ddk(['show', 'misfit'])).code, 1);
+  await assert.rejects(stat(inRun('misfit')));
+});
+
 test('a run that has ended can be extended, and a fork of it goes on where it began', async () => {
   const longer = resultOf(await succeeds(world, ['resume', 'tiny', '--extend', '1', '--json']));
   assert.notEqual(longer.weightsDigest, weightsDigest);

@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import { DdkError, silentLogger } from '#base';
 import { type Bus, openMemoryBus } from '#bus';
 import { buildCorpus } from '#corpus';
-import { decoderConfigJson } from '#nn';
+import { type DecoderConfig, decoderConfigJson, decoderParameters } from '#nn';
 import { SchedulerServiceService } from '#proto/ddk/v1/scheduler';
 import { DescribeModelResponse, TeacherScoringServiceService } from '#proto/ddk/v1/teacher_scoring';
 import {
@@ -17,9 +17,18 @@ import {
   type RunSpec,
   RunSpec as RunSpecMessage,
 } from '#proto/ddk/v1/types';
-import { type Client, createClient, Health, service, startServer } from '#rpc';
+import {
+  type Client,
+  createClient,
+  Health,
+  HealthService,
+  type RunningServer,
+  service,
+  startServer,
+} from '#rpc';
 import { openMemoryStore, type Store } from '#store';
 import { byteLevelTokenizerJson } from '#tokenizer';
+import { createInitialCheckpoint } from '#train';
 import { startScheduler } from '../../services/scheduler/service.js';
 
 export const sequenceLength = 16;
@@ -32,7 +41,8 @@ export interface ServiceScene {
   /** A spec that can be run. */
   readonly spec: RunSpec;
   /** What the teacher says of itself; tests change it. */
-  readonly teacher: { description: DescribeModelResponse };
+  readonly teacher: { description: DescribeModelResponse; readonly server: RunningServer };
+  readonly health: Client<typeof HealthService>;
 }
 
 export async function serviceScene(t: TestContext): Promise<ServiceScene> {
@@ -45,7 +55,7 @@ export async function serviceScene(t: TestContext): Promise<ServiceScene> {
     corpusDigest,
     teacherFingerprint: `sha256:${'a'.repeat(64)}`,
     studentDigest: await smallStudent(store),
-    baseCheckpointDigest: (await store.artifacts.put(Buffer.from('a checkpoint'))).digest,
+    baseCheckpointDigest: await smallCheckpoint(store),
     mixture: { policy: MixturePolicy.DDK, alpha: 0.5 },
     objective: { gamma: 0.2, temperature: 1, divergence: Divergence.FORWARD_KL },
     targets: { kind: { $case: 'topK', value: { k: 16 } } },
@@ -90,19 +100,22 @@ export async function serviceScene(t: TestContext): Promise<ServiceScene> {
     health: new Health({ logger: silentLogger }),
     logger: silentLogger,
   });
+  const served = Object.assign(teacher, { server: teacherServer });
   const server = await startScheduler(
     { listen: '127.0.0.1:0', teacherAddress: teacherServer.address, security: {} },
     { store, bus, logger: silentLogger, intervalMs: 20 },
   );
   const scheduler = await createClient(SchedulerServiceService, server.address);
+  const health = await createClient(HealthService, server.address);
   t.after(async () => {
     scheduler.close();
+    health.close();
     await server.drain(1000);
     await teacherServer.close();
     await bus.close();
     await store.close();
   });
-  return { store, bus, scheduler, spec, teacher };
+  return { store, bus, scheduler, spec, teacher: served, health };
 }
 
 interface SmallCorpus {
@@ -146,25 +159,42 @@ async function buildSmallCorpus(): Promise<SmallCorpus> {
   }
 }
 
+const smallConfig: DecoderConfig = {
+  vocabSize,
+  hiddenSize: 16,
+  intermediateSize: 32,
+  layers: 1,
+  heads: 2,
+  kvHeads: 2,
+  headDim: 8,
+  rmsNormEps: 1e-5,
+  ropeTheta: 10_000,
+  maxPositions: 64,
+  tieEmbeddings: true,
+  initializerRange: 0.02,
+};
+
+/** A checkpoint of the small student, or of one that differs in its configuration; all weights are 0. */
+export async function smallCheckpoint(store: Store, changes: Partial<DecoderConfig> = {}): Promise<string> {
+  const config = { ...smallConfig, ...changes };
+  const sizes = new Map(
+    decoderParameters(config).map(({ name, shape }) => [name, shape.reduce((size, dim) => size * dim, 1)]),
+  );
+  const read = async (name: string) => new Float32Array(sizes.get(name)!);
+  const { digest } = await createInitialCheckpoint({
+    artifacts: store.artifacts,
+    config,
+    read,
+    cursors: null,
+  });
+  return digest;
+}
+
 export async function smallStudent(store: Store, maxPositions = 64): Promise<string> {
   const put = async (content: string | Uint8Array) =>
     (await store.artifacts.put(Buffer.from(content))).digest;
-  const config = {
-    vocabSize,
-    hiddenSize: 16,
-    intermediateSize: 32,
-    layers: 1,
-    heads: 2,
-    kvHeads: 2,
-    headDim: 8,
-    rmsNormEps: 1e-5,
-    ropeTheta: 10_000,
-    maxPositions,
-    tieEmbeddings: true,
-    initializerRange: 0.02,
-  };
   const manifest = ModelManifest.create({
-    configDigest: await put(JSON.stringify(decoderConfigJson(config))),
+    configDigest: await put(JSON.stringify(decoderConfigJson({ ...smallConfig, maxPositions }))),
     weightsDigest: await put('weights'),
     tokenizerDigest: await put(byteLevelTokenizerJson()),
     fingerprint: `sha256:${'b'.repeat(64)}`,

@@ -1,12 +1,13 @@
 // The scheduler over gRPC: what its callers get, and what their mistakes meet.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DdkError, type ErrorCode } from '#base';
-import type { WatchRunResponse } from '#proto/ddk/v1/scheduler';
+import type { PreviewMixtureRequest, WatchRunResponse } from '#proto/ddk/v1/scheduler';
 import { type DomainGap, MixturePolicy, type RunSpec, RunState } from '#proto/ddk/v1/types';
 import { workQueues } from '#work';
 import { startFakeWorkers } from './fake-workers.js';
-import { serviceScene, smallStudent } from './service-scene.js';
+import { serviceScene, smallCheckpoint, smallStudent } from './service-scene.js';
 
 async function refusal(promise: Promise<unknown>, code: ErrorCode): Promise<DdkError> {
   try {
@@ -114,8 +115,31 @@ test('names that could not be keys are refused', async (t) => {
   const { scheduler, spec } = await serviceScene(t);
   for (const name of ['', 'a..b', 'a.', '.a', '../a', 'a/b', 'x'.repeat(64), 'Ä']) {
     await refusal(scheduler.createRun({ requestId: 'name', spec: { ...spec, name } }), 'invalid_argument');
-    await refusal(scheduler.getRun({ run: name }), 'not_found');
   }
+});
+
+test('what no run can be called is refused by its field, whatever is asked of it, and shown in short', async (t) => {
+  const { scheduler } = await serviceScene(t);
+  for (const run of ['', 'a..b', '../a', 'Ä', 'a'.repeat(5000), '\u0000'.repeat(5000)]) {
+    for (const ask of [
+      () => scheduler.getRun({ run }),
+      () => scheduler.pauseRun({ run }),
+      () => scheduler.resumeRun({ run, extendByIntervals: 0 }),
+      () => scheduler.cancelRun({ run }),
+      async () => {
+        for await (const _ of scheduler.watchRun({ run, afterRevision: 0n })) return;
+      },
+    ]) {
+      const error = await refusal(ask(), 'invalid_argument');
+      assert.deepEqual(
+        error.violations.map(({ field }) => field),
+        ['run'],
+      );
+      assert.match(error.message, /give the id or name of a run/);
+      assert.ok(error.message.length < 1000, error.message);
+    }
+  }
+  await refusal(scheduler.getRun({ run: 'a'.repeat(63) }), 'not_found');
 });
 
 test('inputs that are missing or do not fit one another are refused before anything is made', async (t) => {
@@ -135,6 +159,10 @@ test('inputs that are missing or do not fit one another are refused before anyth
   const fixed = { policy: MixturePolicy.FIXED, alpha: 0, ratioClip: 0, weights: [1, 2] };
   const weights = await refusal(create({ mixture: fixed }), 'invalid_argument');
   assert.match(weights.message, /one weight per domain: 3/);
+  assert.deepEqual(
+    weights.violations.map(({ field }) => field),
+    ['spec.mixture.weights'],
+  );
 
   const honest = teacher.description;
   const lies = [
@@ -150,6 +178,68 @@ test('inputs that are missing or do not fit one another are refused before anyth
   await refusal(create({}), 'invalid_argument');
   assert.deepEqual((await scheduler.listRuns({ pageSize: 0, pageToken: '' })).runs, []);
   assert.deepEqual(await store.records.list('names/'), []);
+});
+
+test('artifacts that are something else than their field says, and a checkpoint of another model, are refused by that field', async (t) => {
+  const { scheduler, spec, store } = await serviceScene(t);
+  const { corpusDigest, studentDigest, baseCheckpointDigest } = spec;
+  const create = (changes: Partial<RunSpec>) =>
+    scheduler.createRun({ requestId: 'inputs', spec: { ...spec, ...changes } });
+  const text = (await store.artifacts.put(Buffer.from('anything at all'))).digest;
+  const cases: readonly (readonly [Partial<RunSpec>, string, RegExp])[] = [
+    [{ corpusDigest: studentDigest }, 'spec.corpus_digest', /is not a corpus manifest/],
+    [{ studentDigest: corpusDigest }, 'spec.student_digest', /is not the manifest of a student/],
+    [{ studentDigest: text }, 'spec.student_digest', /is not the manifest of a student/],
+    [{ baseCheckpointDigest: corpusDigest }, 'spec.base_checkpoint_digest', /is not a checkpoint/],
+    [{ baseCheckpointDigest: text }, 'spec.base_checkpoint_digest', /is not a checkpoint: it is not JSON/],
+    [{ baseCheckpointDigest: studentDigest }, 'spec.base_checkpoint_digest', /is not a checkpoint/],
+    [
+      { baseCheckpointDigest: await smallCheckpoint(store, { hiddenSize: 32, headDim: 16 }) },
+      'spec.base_checkpoint_digest',
+      /is of another model than the student: model\.embed_tokens\.weight is \[257, 32\] and config\.json asks for \[257, 16\]/,
+    ],
+    [
+      { baseCheckpointDigest: await smallCheckpoint(store, { layers: 2 }) },
+      'spec.base_checkpoint_digest',
+      /model\.layers\.1\..* is a tensor that this architecture does not have/,
+    ],
+  ];
+  for (const [changes, field, message] of cases) {
+    const error = await refusal(create(changes), 'invalid_argument');
+    assert.match(error.message, message);
+    assert.deepEqual(
+      error.violations.map((violation) => violation.field),
+      [field],
+    );
+  }
+  assert.deepEqual((await scheduler.listRuns({ pageSize: 0, pageToken: '' })).runs, []);
+  await create({ baseCheckpointDigest });
+});
+
+test('without its teacher a scheduler does not serve, and says so with address and remedy; the rest is well', async (t) => {
+  const { scheduler, spec, teacher, health } = await serviceScene(t);
+  assert.deepEqual(await health.check({ service: '' }), { status: 'SERVING' });
+  await teacher.server.close();
+  const error = await refusal(scheduler.createRun({ requestId: 'alone', spec }), 'unavailable');
+  const where = teacher.server.address.replaceAll('.', '\\.');
+  assert.match(
+    error.message,
+    new RegExp(
+      `^the teacher at ${where} does not answer: .*; start teacher-scoring there, .*DDK_TEACHER_ADDRESS\\.$`,
+    ),
+  );
+  assert.doesNotMatch(error.message, /round_robin|Resolution note|Last error/);
+  // A good answer of the teacher may be believed for some seconds.
+  while ((await health.check({ service: '' })).status === 'SERVING') await delay(200);
+  assert.deepEqual(await health.list({}), {
+    statuses: {
+      '': { status: 'NOT_SERVING' },
+      'ddk.v1.SchedulerService': { status: 'NOT_SERVING' },
+      'ddk.v1.SchedulerService/store': { status: 'SERVING' },
+      'ddk.v1.SchedulerService/bus': { status: 'SERVING' },
+      'ddk.v1.SchedulerService/teacher': { status: 'NOT_SERVING' },
+    },
+  });
 });
 
 test('a run is paused, resumed, extended and cancelled, and told why not where it cannot be', async (t) => {
@@ -258,6 +348,23 @@ test('a mixture is previewed without a run', async (t) => {
     scheduler.previewMixture({ ...request, mixture: { ...spec.mixture!, alpha: 2 } }),
     'invalid_argument',
   );
+  const refusedFields = async (changes: Partial<PreviewMixtureRequest>) => {
+    const error = await refusal(scheduler.previewMixture({ ...request, ...changes }), 'invalid_argument');
+    return error.violations.map(({ field }) => field);
+  };
+  const two = { gaps: gaps.slice(0, 2), trainTokens: [10n, 10n] };
+  assert.deepEqual(await refusedFields({ ...two, previousFactors: [-1, 2] }), ['previous_factors[0]']);
+  assert.deepEqual(await refusedFields({ ...two, previousFactors: [5, 5] }), ['previous_factors[0]']);
+  assert.deepEqual(await refusedFields({ ...two, previousFactors: [0.1, 0.1] }), ['previous_factors']);
+  assert.deepEqual(await refusedFields({ ...two, previousFactors: [Number.NaN, 1] }), [
+    'previous_factors[0]',
+  ]);
+  assert.deepEqual(await refusedFields({ ...two, previousFactors: [1] }), ['previous_factors']);
+  assert.deepEqual(await refusedFields({ gaps: [], trainTokens: [1n], previousFactors: [1] }), [
+    'gaps',
+    'train_tokens',
+    'previous_factors',
+  ]);
   const broken = gaps.map((gap) => ({ ...gap, studentLoss: Number.NaN }));
   const error = await refusal(scheduler.previewMixture({ ...request, gaps: broken }), 'failed_precondition');
   assert.equal(error.reason, 'LOSS_NOT_FINITE');

@@ -15,7 +15,7 @@ export const recordKey = `runs/${runId}/train/0`;
 export interface TrainerScene extends Scene {
   startTrainer(options?: { readonly runtime?: Runtime; readonly teacherAddress?: string }): Promise<Trainer>;
   /** The interval's training for this attempt; what an earlier one has committed is kept. */
-  assign(attempt: number): Promise<void>;
+  assign(attempt: number, baseCheckpointDigest?: string): Promise<void>;
   record(): Promise<IntervalRecord>;
 }
 
@@ -65,7 +65,7 @@ export async function trainerScene(t: TestContext, { endStep, gamma = 0 }: RunSh
       });
       return { server, client, health };
     },
-    async assign(attempt) {
+    async assign(attempt, baseCheckpointDigest = checkpointDigest) {
       const stored = await store.records.get(recordKey);
       const state = WorkState.ASSIGNED;
       if (stored === undefined) {
@@ -74,7 +74,7 @@ export async function trainerScene(t: TestContext, { endStep, gamma = 0 }: RunSh
           attempt,
           state,
           weights: [0.5, 0.5],
-          baseCheckpointDigest: checkpointDigest,
+          baseCheckpointDigest,
           endStep,
         });
         await store.records.create(recordKey, IntervalRecord.encode(fresh).finish());

@@ -40,7 +40,7 @@ export const owners: ReadonlyMap<string, string> = new Map([
 /** Which nouns may import which generated packages; the services may import all of them. */
 export const generatedCode: ReadonlyMap<string, readonly string[]> = new Map([
   ['onnx', ['onnx']],
-  ['rpc', ['google', 'grpc']],
+  ['rpc', ['google', 'descriptors']],
   ['work', ['ddk']],
   ['teacher', ['ddk']],
 ]);

@@ -4,6 +4,8 @@ import path from 'node:path';
 import { DdkError, writeFileDurable } from '#base';
 import { openModel } from '#model';
 import { type Run, RunState } from '#proto/ddk/v1/types';
+import { openCheckpoint } from '#train';
+import { readStudent } from '#work';
 import type { Claim } from '../claim.js';
 import type { DataFolder } from '../data-folder.js';
 import { farewell } from '../display/farewell.js';
@@ -51,6 +53,7 @@ export async function submitOnce(session: Session, spec: Spec, options: RunOptio
     ...(base === undefined ? {} : { baseCheckpointDigest: base }),
   });
   await refuseChanged(session, submission);
+  if (options.from !== undefined) await requireFork(session, submission, options.from);
   return submission;
 }
 
@@ -197,6 +200,19 @@ async function baseOf(
 
 const runNamed = async (data: DataFolder, name: string): Promise<Run | undefined> =>
   (await listRuns(data.store)).find((run) => run.spec?.name === name);
+
+/** A run that is yet to be made starts from a checkpoint of its own student's kind only; the scheduler refuses it too. */
+async function requireFork({ data }: Session, { runSpec }: Submission, from: string): Promise<void> {
+  if (await runNamed(data, runSpec.name)) return;
+  const { artifacts } = data.store;
+  const { config } = await readStudent(artifacts, runSpec.studentDigest);
+  try {
+    await openCheckpoint(runSpec.baseCheckpointDigest, artifacts, config);
+  } catch (thrown) {
+    const { code, message } = DdkError.from(thrown);
+    throw new DdkError(code, `--from ${from}: ${message}`, { cause: thrown });
+  }
+}
 
 /** A name stands for one spec over one corpus; a changed one needs another name. */
 async function refuseChanged({ data }: Session, { runSpec }: Submission): Promise<void> {

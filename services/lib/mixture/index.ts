@@ -6,4 +6,4 @@ export {
   updateFactors,
 } from './discrepancy.js';
 export { type MixturePlan, type MixtureState, planMixture } from './plan.js';
-export { type MixturePolicy, validatePolicy } from './policy.js';
+export { type MixturePolicy, policyViolations, validatePolicy } from './policy.js';

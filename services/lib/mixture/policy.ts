@@ -18,10 +18,11 @@ export type MixturePolicy =
 
 /** Refuses a policy that cannot work for this number of domains: invalid_argument, with every violation at once. */
 export function validatePolicy(policy: MixturePolicy, domains: number): void {
-  requireNone(violationsOf(policy, domains));
+  requireNone(policyViolations(policy, domains));
 }
 
-function violationsOf(policy: MixturePolicy, domains: number): Violation[] {
+/** What is wrong with it, by the fields of `mixture`. */
+export function policyViolations(policy: MixturePolicy, domains: number): Violation[] {
   const violations: Violation[] = [];
   const refuse = (field: string, description: string) => violations.push({ field, description });
   if (!Number.isInteger(domains) || domains < 1) {

@@ -12,8 +12,12 @@ function isDerived(name: string, config: DecoderConfig): boolean {
   return (config.tieEmbeddings && name === 'lm_head.weight') || name.endsWith('.rotary_emb.inv_freq');
 }
 
-/** @throws DdkError failed_precondition with one violation for each tensor that is missing, odd or too many */
-export function checkWeights(config: DecoderConfig, weights: Weights): void {
+/** One violation for each tensor that is missing, odd or too many. */
+export function weightProblems(
+  config: DecoderConfig,
+  weights: Weights,
+  dtypes: readonly string[] = FLOATS,
+): Violation[] {
   const problems: Violation[] = [];
   const problem = (field: string, description: string): void => {
     problems.push({ field, description: `${field} ${description}` });
@@ -27,14 +31,20 @@ export function checkWeights(config: DecoderConfig, weights: Weights): void {
       problem(name, `is missing${hint}`);
     } else if (place.shape.join() !== shape.join()) {
       problem(name, `is [${place.shape.join(', ')}] and config.json asks for [${shape.join(', ')}]`);
-    } else if (!FLOATS.includes(place.dtype)) {
-      problem(name, `holds ${place.dtype} and only ${FLOATS.join(', ')} can be used`);
+    } else if (!dtypes.includes(place.dtype)) {
+      problem(name, `holds ${place.dtype} and only ${dtypes.join(', ')} can be used`);
     }
   }
   for (const name of weights.places.keys()) {
     if (!specs.has(name) && !isDerived(name, config))
       problem(name, 'is a tensor that this architecture does not have');
   }
+  return problems;
+}
+
+/** @throws DdkError failed_precondition with the problems as violations */
+export function checkWeights(config: DecoderConfig, weights: Weights): void {
+  const problems = weightProblems(config, weights);
   if (problems.length === 0) return;
   const named = problems.slice(0, MAX_NAMED).map(({ description }) => description);
   const more = problems.length > MAX_NAMED ? `; and ${problems.length - MAX_NAMED} more` : '';

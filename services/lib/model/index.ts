@@ -1,4 +1,5 @@
 // #model: a model on disk, the graphs made from it, its export, and what it says.
+export { weightProblems } from './check-weights.js';
 export { type ExportOptions, exportModel } from './export.js';
 export { type ModelFolder, openModel } from './folder.js';
 export { generateText } from './generate.js';

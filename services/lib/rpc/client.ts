@@ -7,6 +7,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { assert, DdkError } from '#base';
+import { errorOfCall } from './call-error.js';
 import { clientTelemetry } from './client-telemetry.js';
 import { clientCredentials, isLoopback, type Security } from './credentials.js';
 import { channelOptions, defaultMaxMessageBytes, defaultTimeoutMs } from './limits.js';
@@ -19,7 +20,6 @@ import {
 } from './method.js';
 import { methodName } from './names.js';
 import { createOutbox } from './outbox.js';
-import { errorFromStatus } from './status.js';
 import { unsendable } from './unsendable.js';
 
 export interface ClientOptions {
@@ -38,7 +38,8 @@ export type Client<D> = Calls<D> & {
   close(): void;
 };
 
-type Method = MethodDefinition<unknown, unknown>;
+/** A method and where it is called. */
+type Method = MethodDefinition<unknown, unknown> & { readonly address: string };
 
 /**
  * A client of the service at `address` ('host:port', or 'dns:///host:port' to spread calls over all its addresses).
@@ -60,7 +61,8 @@ export async function createClient<D extends ServiceDefinition>(
   };
   for (const [name, method] of Object.entries(definition)) {
     assert(!(name in calls), `no RPC is named like a function of the client; ${method.path} is`);
-    calls[name] = callOf(channel, method as unknown as Method, options.timeoutMs ?? defaultTimeoutMs);
+    const called = { ...(method as unknown as MethodDefinition<unknown, unknown>), address };
+    calls[name] = callOf(channel, called, options.timeoutMs ?? defaultTimeoutMs);
   }
   return calls as Client<D>;
 }
@@ -238,7 +240,7 @@ function endingOf(method: Method, options: CallOptions) {
       if (unsent !== undefined) return unsent;
       const aborted = signals.find((signal) => signal.aborted);
       if (aborted !== undefined) return cancelledBy(aborted, method);
-      return isServiceError(error) ? errorFromStatus(error) : DdkError.from(error);
+      return isServiceError(error) ? errorOfCall(error, method) : DdkError.from(error);
     },
   };
 }

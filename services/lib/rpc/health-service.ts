@@ -38,24 +38,38 @@ export const HealthService = {
 /** How often a watched service is asked. */
 const watchIntervalMs = 2_000;
 
-/** Handlers for the named services and, under the name '', for the server as a whole. */
+/**
+ * Handlers for the server as a whole under the name '', for each of the named services, and for each single check of a
+ * service under such a name as `ddk.v1.SchedulerService/store`.
+ */
 export function healthHandlers(health: Health, services: readonly string[]) {
-  const known = new Set(['', ...services]);
-  const statusOf = async (name: string): Promise<ServingStatus> => {
-    if (!known.has(name)) return 'SERVICE_UNKNOWN';
-    const { serving } = await health.report(name === '' ? undefined : name);
-    return serving ? 'SERVING' : 'NOT_SERVING';
+  const statuses = async (): Promise<Map<string, ServingStatus>> => {
+    const found = new Map<string, ServingStatus>();
+    const note = (name: string, serving: boolean) => found.set(name, serving ? 'SERVING' : 'NOT_SERVING');
+    note('', (await health.report()).serving);
+    for (const service of services) {
+      const { serving, checks } = await health.report(service);
+      note(service, serving);
+      for (const { name, healthy } of checks) note(`${service}/${name}`, healthy && !health.draining);
+    }
+    return found;
   };
   return {
     async check({ service: name }: HealthRequest): Promise<HealthResponse> {
-      if (known.has(name)) return { status: await statusOf(name) };
-      throw new DdkError('not_found', `this server has no service "${name}"; it has ${services.join(', ')}`);
+      const found = await statuses();
+      const status = found.get(name);
+      if (status !== undefined) return { status };
+      const names = [...found.keys()].filter((known) => known !== '').join(', ');
+      throw new DdkError(
+        'not_found',
+        `this server has no service ${JSON.stringify(name.slice(0, 200))}; it has ${names}`,
+      );
     },
     async *watch({ service: name }: HealthRequest, context: CallContext): AsyncGenerator<HealthResponse> {
       let told: ServingStatus | undefined;
       while (!context.signal.aborted) {
         const changed = nextChange(health, context.signal);
-        const status = await statusOf(name);
+        const status = (await statuses()).get(name) ?? 'SERVICE_UNKNOWN';
         if (status !== told) yield { status };
         told = status;
         if (health.draining) return;
@@ -63,10 +77,8 @@ export function healthHandlers(health: Health, services: readonly string[]) {
       }
     },
     async list(): Promise<HealthListResponse> {
-      const entries = await Promise.all(
-        [...known].map(async (name) => [name, { status: await statusOf(name) }] as const),
-      );
-      return { statuses: Object.fromEntries(entries) };
+      const found = [...(await statuses())];
+      return { statuses: Object.fromEntries(found.map(([name, status]) => [name, { status }])) };
     },
   };
 }

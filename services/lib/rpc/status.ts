@@ -28,7 +28,8 @@ const others: ReadonlyMap<number, ErrorCode> = new Map([
   [status.UNAUTHENTICATED, 'permission_denied'],
 ]);
 
-const detailsKey = 'grpc-status-details-bin';
+/** The trailer that a DdkError travels in; what did not come from a handler of ours has none. */
+export const detailsKey = 'grpc-status-details-bin';
 const typePrefix = 'type.googleapis.com/';
 const reasonDomain = 'ddk';
 

@@ -4,4 +4,5 @@ export { openDataStore, openDiskStore } from './disk.js';
 export { isConflict } from './failures.js';
 export { maxRecordBytes } from './keys.js';
 export { openMemoryStore } from './memory.js';
+export { namedBy } from './named-by.js';
 export type { ArtifactStore, RecordStore, Store, StoredRecord } from './types.js';

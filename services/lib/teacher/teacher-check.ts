@@ -1,7 +1,7 @@
 // Whether the teacher answers: a check of health for services that cannot work without it.
-import { type Clock, DdkError, systemClock } from '#base';
+import type { Clock } from '#base';
 import { TeacherScoringServiceService } from '#proto/ddk/v1/teacher_scoring';
-import { createClient, type Security } from '#rpc';
+import { answerCheck, createClient, type Security } from '#rpc';
 
 export interface TeacherCheckOptions {
   readonly address: string;
@@ -20,23 +20,19 @@ export interface TeacherCheck {
 }
 
 /** Connects at the first check. */
-export async function openTeacherCheck(options: TeacherCheckOptions): Promise<TeacherCheck> {
-  const { address, security, maxAgeMs = 5_000, timeoutMs = 2_000, clock = systemClock } = options;
+export async function openTeacherCheck({
+  address,
+  security,
+  ...timing
+}: TeacherCheckOptions): Promise<TeacherCheck> {
   const client = await createClient(TeacherScoringServiceService, address, { security });
-  let last: { readonly atMs: number; readonly remark: string } | undefined;
   return {
-    async check(signal) {
-      if (last !== undefined && clock.monotonicMs() - last.atMs < maxAgeMs) return last.remark;
-      last = undefined;
-      try {
-        const { fingerprint } = await client.describeModel({}, { timeoutMs, ...(signal && { signal }) });
-        last = { atMs: clock.monotonicMs(), remark: `${address} serves ${fingerprint}` };
-        return last.remark;
-      } catch (thrown) {
-        const { message } = DdkError.from(thrown);
-        throw new DdkError('unavailable', `the teacher at ${address} does not answer: ${message}`);
-      }
-    },
+    check: answerCheck({
+      what: 'the teacher',
+      address,
+      ask: async (how) => `${address} serves ${(await client.describeModel({}, how)).fingerprint}`,
+      ...timing,
+    }),
     close: () => client.close(),
   };
 }

@@ -48,9 +48,10 @@ export function encodeManifest(manifest: CheckpointManifest): Uint8Array {
   return new TextEncoder().encode(canonicalJson(manifest));
 }
 
-/** Throws `data_loss` for bytes that are no manifest and `failed_precondition` for one of another format version. */
+/** Throws `invalid_argument` for bytes that are no manifest and `failed_precondition` for one of another format version. */
 export function decodeManifest(bytes: Uint8Array, where: string): CheckpointManifest {
   const parsed = parse(bytes, where);
+  if (!isCount(parsed.formatVersion)) throw notOne(where, 'it has no format version');
   if (parsed.formatVersion !== checkpointFormatVersion) {
     throw new DdkError(
       'failed_precondition',
@@ -67,7 +68,7 @@ export function decodeManifest(bytes: Uint8Array, where: string): CheckpointMani
     (environment === null || isEnvironment(environment)) &&
     parsed.cursors !== undefined &&
     parsed.metrics !== undefined;
-  if (!sound) throw damaged(where, 'fields are missing or of the wrong type');
+  if (!sound) throw notOne(where, 'fields are missing or of the wrong type');
   return parsed as unknown as CheckpointManifest;
 }
 
@@ -76,9 +77,9 @@ function parse(bytes: Uint8Array, where: string): Record<string, unknown> {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
     if (isObject(value)) return value;
   } catch (error) {
-    throw damaged(where, 'it is not JSON', error);
+    throw notOne(where, 'it is not JSON', error);
   }
-  throw damaged(where, 'it is not an object');
+  throw notOne(where, 'it is not an object');
 }
 
 function isEnvironment(value: unknown): boolean {
@@ -101,6 +102,6 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function damaged(where: string, why: string, cause?: unknown): DdkError {
-  return new DdkError('data_loss', `checkpoint ${where} cannot be read: ${why}`, { cause });
+function notOne(where: string, why: string, cause?: unknown): DdkError {
+  return new DdkError('invalid_argument', `Artifact ${where} is not a checkpoint: ${why}.`, { cause });
 }

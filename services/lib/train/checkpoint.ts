@@ -62,7 +62,10 @@ export async function saveCheckpoint(
   });
 }
 
-/** The manifest of a checkpoint. Throws `not_found`, `data_loss`, or `failed_precondition` for another format version. */
+/**
+ * The manifest of a checkpoint. Throws `not_found`, `invalid_argument` for an artifact that is none, or
+ * `failed_precondition` for another format version.
+ */
 export async function readCheckpoint(digest: string, artifacts: ArtifactStore): Promise<CheckpointManifest> {
   return decodeManifest(await artifacts.bytes(digest, { maxBytes: maxManifestBytes }), digest);
 }

@@ -7,5 +7,6 @@ export { environmentDifferences } from './environment.js';
 export { createInitialCheckpoint } from './initial-checkpoint.js';
 export { stateTensors } from './manifest.js';
 export type { StepMetrics } from './metrics.js';
+export { openCheckpoint } from './open-checkpoint.js';
 export { compileStep, type StepProgram } from './program.js';
 export type { StepSpec } from './spec.js';

@@ -6,14 +6,12 @@ import type { Store } from '#store';
 /** As the scheduler makes them: a segment of a record's key. */
 const runIdPattern = /^(?=.{1,200}$)[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
 
-/** invalid_argument with a violation of `field`, for ids that no run can have. */
-export function requireRunId(runId: string, field = 'run_id'): void {
+/** invalid_argument with a violation of `field`, for ids (and names, where `what` allows them) that no run can have. */
+export function requireRunId(runId: string, field = 'run_id', what = 'the id of a run'): void {
   if (runIdPattern.test(runId)) return;
   const shown = JSON.stringify(runId.length > 100 ? `${runId.slice(0, 100)}...` : runId);
   const description =
-    runId === ''
-      ? 'is empty; give the id of a run'
-      : `is ${shown}; give the id of a run, as ListRuns tells it`;
+    runId === '' ? `is empty; give ${what}` : `is ${shown}; give ${what}, as ListRuns tells it`;
   throw invalidArgument([{ field, description }]);
 }
 

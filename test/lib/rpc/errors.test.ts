@@ -141,9 +141,51 @@ test('a call that nobody served is retried, a call that a handler refused as una
 test('a server that is not there is UNAVAILABLE', async () => {
   await withEcho({}, async ({ client, server }) => {
     await server.close();
-    await assert.rejects(client.ask({ text: '' }), failure('unavailable'));
+    await assert.rejects(client.ask({ text: '' }), (error: DdkError) => {
+      assert.equal(error.code, 'unavailable');
+      const where = server.address;
+      assert.equal(error.message, `no connection to ${where} (connect ECONNREFUSED); is it running?`);
+      return true;
+    });
   });
 });
+
+test('another service behind the address is named as such, whatever kind of call meets it', () =>
+  withEcho({}, async ({ server }) => {
+    const scheduler = await createClient(SchedulerServiceService, server.address);
+    const teacher = await createClient(TeacherScoringServiceService, server.address);
+    const wrong = (role: string, method: string) => (error: DdkError) => {
+      assert.equal(error.code, 'unimplemented');
+      assert.equal(
+        error.message,
+        `${server.address} is no ${role}: the server there does not know ddk.v1.${method}; give the address of a ${role}.`,
+      );
+      return true;
+    };
+    await assert.rejects(
+      scheduler.listRuns({ pageSize: 0, pageToken: '' }),
+      wrong('scheduler', 'SchedulerService/ListRuns'),
+    );
+    await assert.rejects(
+      collect(scheduler.watchRun({ run: 'a', afterRevision: 0n })),
+      wrong('scheduler', 'SchedulerService/WatchRun'),
+    );
+    await assert.rejects(
+      collect(teacher.scoreSequences([])),
+      wrong('teacher-scoring', 'TeacherScoringService/ScoreSequences'),
+    );
+    scheduler.close();
+    teacher.close();
+  }));
+
+test('a handler that leaves something unimplemented says so in its own words', () =>
+  withEcho(
+    {
+      ask: () => Promise.reject(new DdkError('unimplemented', 'Echoes of whales are not made.')),
+    },
+    ({ client }) =>
+      assert.rejects(client.ask({ text: '' }), failure('unimplemented', /^Echoes of whales are not made\.$/)),
+  ));
 
 test('violations beyond what a header can hold are counted, not sent', () => {
   const violations = Array.from({ length: 1000 }, (_, i) => ({

@@ -24,8 +24,16 @@ test('a server is serving while its checks are well, and says so by service', ()
         { name: 'session', healthy: true, detail: 'cpu' },
       ]);
       assert.deepEqual(await client.list({}), {
-        statuses: { '': { status: 'NOT_SERVING' }, 'test.Echo': { status: 'NOT_SERVING' } },
+        statuses: {
+          '': { status: 'NOT_SERVING' },
+          'test.Echo': { status: 'NOT_SERVING' },
+          'test.Echo/store': { status: 'NOT_SERVING' },
+        },
       });
+      assert.deepEqual(await client.check({ service: 'test.Echo/store' }), { status: 'NOT_SERVING' });
+      await assert.rejects(client.check({ service: 'test.Echo/session' }), failure('not_found', /session/));
+      storeWorks = true;
+      assert.deepEqual(await client.check({ service: 'test.Echo/store' }), { status: 'SERVING' });
     } finally {
       client.close();
     }

@@ -83,13 +83,21 @@ test('with TLS files, only callers with a certificate of the authority are serve
     {},
     async ({ client, server }) => {
       assert.deepEqual(await client.ask({ text: 'sealed' }), { text: 'sealed' });
+      const refused = (why: string) =>
+        failure('unavailable', new RegExp(`^no connection to ${server.address} \\(${why}\\); `));
       const stranger = await createClient(EchoService, server.address, {
         security: { tls: { caPath: file('cert.pem') } },
       });
-      await assert.rejects(stranger.ask({ text: '' }, { timeoutMs: 3_000 }));
+      await assert.rejects(stranger.ask({ text: '' }, { timeoutMs: 3_000 }), refused('[^:]+'));
       stranger.close();
       const plain = await createClient(EchoService, server.address);
-      await assert.rejects(plain.ask({ text: '' }, { timeoutMs: 3_000 }));
+      await assert.rejects(plain.ask({ text: '' }, { timeoutMs: 3_000 }), refused('[^:]+'));
+      const distrustful = await createClient(EchoService, server.address, { security: { tls: {} } });
+      await assert.rejects(
+        distrustful.ask({ text: '' }, { timeoutMs: 3_000 }),
+        refused('self-signed certificate'),
+      );
+      distrustful.close();
       plain.close();
     },
     { security: { tls }, client: { security: { tls } } },

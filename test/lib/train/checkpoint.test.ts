@@ -133,7 +133,10 @@ test('a checkpoint of another model, and bytes that are none, are refused', asyn
     const bad = await artifacts.put(encode(text));
     await assert.rejects(
       readCheckpoint(bad.digest, artifacts),
-      (error) => error instanceof DdkError && error.code === 'data_loss',
+      (error) =>
+        error instanceof DdkError &&
+        error.code === 'invalid_argument' &&
+        /is not a checkpoint/.test(error.message),
     );
   }
   const newer = await artifacts.put(encode('{"formatVersion":2}'));
