@@ -242,25 +242,40 @@ describe('names and places', { concurrency: 2 }, () => {
   });
 });
 
+/** The student with some of its weights multiplied. */
+async function scaledStudent(name: string, factors: Readonly<Record<string, number>>): Promise<void> {
+  const { config, tokenizerContent, weights } = await openModel(join(world.folder, 'student'));
+  const parameter = async (parameterName: string) =>
+    (await readParameter(weights, parameterName)).map((value) => value * (factors[parameterName] ?? 1));
+  await saveModel({ folder: join(world.folder, name), config, tokenizer: tokenizerContent, parameter });
+}
+
 test('a loss that is no number any more pauses the run with its reason, and the last weights stay', async () => {
-  const { config, tokenizerContent, weights, folder } = await openModel(join(world.folder, 'student'));
-  const glowing = async (name: string) =>
-    (await readParameter(weights, name)).map((value) => (name === 'lm_head.weight' ? value * 1e24 : value));
-  await saveModel({ folder: `${folder}-glowing`, config, tokenizer: tokenizerContent, parameter: glowing });
-  const spec = await world.spec({ name: 'hot', student: './student-glowing', optimizer: { clipNorm: 0 } });
+  // The same logits as before, made of one weight without measure and another: so is the gradient of the latter.
+  await scaledStudent('student-hot', { 'lm_head.weight': 1e24, 'model.norm.weight': 1e-24 });
+  const spec = await world.spec({ name: 'hot', student: './student-hot', optimizer: { clipNorm: 0 } });
   for (const args of [
     ['run', spec],
     ['resume', 'hot'],
   ])
     assert.match(
       await refused(world, args),
-      /^hot is paused: step 1 has loss \S+ and gradient norm Infinity; its update was discarded: lower the learning rate, .*\..*\.$/m,
+      /^hot is paused: step 1 has loss \d\S+ and gradient norm Infinity; its update was discarded: lower the learning rate, .*\..*\.$/m,
     );
   const { run } = resultOf(await succeeds(world, ['show', 'hot', '--json'])) as {
     run: { reason: { code: string }; spec: { baseCheckpointDigest: string }; checkpointDigest: string };
   };
   assert.equal(run.reason.code, 'LOSS_NOT_FINITE');
   assert.equal(run.checkpointDigest, run.spec.baseCheckpointDigest);
+});
+
+test('a student that is broken from the start pauses the run before anything is trained', async () => {
+  await scaledStudent('student-glowing', { 'lm_head.weight': 1e24 });
+  const spec = await world.spec({ name: 'glowing', student: './student-glowing' });
+  assert.match(
+    await refused(world, ['run', spec]),
+    /^glowing is paused: The student's validation loss on domain "mail" is \S+, which is over 700 nats above the teacher's/m,
+  );
 });
 
 test('a full disk ends the run with one sentence, and with space the same command goes on to the same weights', async (t) => {
