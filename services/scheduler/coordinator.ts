@@ -239,7 +239,7 @@ export class Coordinator {
     failpoint('scheduler.before_commit');
     let revision: number;
     try {
-      revision = await this.#options.runs.save(state, stored.revision);
+      revision = await this.#options.runs.save(stored, state);
     } catch (error) {
       if (isConflict(error)) return undefined;
       throw error;

@@ -4,7 +4,7 @@ import type { RunCreated, RunInput } from './events.js';
 import { applyReport } from './reports.js';
 import { applyRequest, requestProblem } from './requests.js';
 import { runMessage } from './run-record.js';
-import type { RunState } from './run-state.js';
+import { intervalAt, type RunState } from './run-state.js';
 
 export interface Transition {
   /** The very object that came in, where the event changes nothing. */
@@ -61,9 +61,9 @@ function apply(state: RunState, input: RunInput): RunState {
 
 function announcements(before: RunState, after: RunState): Command[] {
   const commands: Command[] = [];
-  const plannedBefore = (before.intervals[after.interval]?.weights.length ?? 0) > 0;
+  const plannedBefore = (intervalAt(before, after.interval)?.weights.length ?? 0) > 0;
   if (after.phase.kind === 'training' && !plannedBefore) {
-    const { index, weights, factors } = after.intervals[after.interval]!;
+    const { index, weights, factors } = intervalAt(after, after.interval)!;
     commands.push(publish({ $case: 'intervalPlanned', value: { interval: index, weights, factors } }));
   }
   if (before.phase.kind !== after.phase.kind || before.interval !== after.interval)
