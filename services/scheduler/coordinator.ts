@@ -1,12 +1,13 @@
 // Performs what the machine commands: keeps every run's record, assigns its work, and looks at what has become of it.
 // All truth is in records; what is kept in memory may be lost at any moment.
-import { type Clock, DdkError, failpoint, type Logger } from '#base';
+import { type Clock, DdkError, failpoint, invalidArgument, type Logger } from '#base';
 import type { Domain, Reason } from '#proto/ddk/v1/types';
 import { isConflict, type Store } from '#store';
 import { metrics, spans, withSpan } from '#telemetry';
 import { isOpen } from './assignment.js';
 import { type Command, commandsFor, type Dispatch, type PublishedKind } from './commands.js';
 import type { RunInput, RunRequest, WorkReport } from './events.js';
+import { extensionProblem } from './limits.js';
 import { transition } from './machine.js';
 import { requestProblem } from './requests.js';
 import { RunLanes } from './run-lanes.js';
@@ -29,6 +30,8 @@ export interface CoordinatorOptions {
   readonly intervalMs?: number;
   /** Which of the unfinished runs, by name, are taken up at the start. Default: all. */
   readonly takesUp?: (name: string) => boolean;
+  /** Told of a run that can neither go on nor be paused; it is looked at no more until somebody asks for something. */
+  readonly onStuck?: (error: DdkError) => void;
 }
 
 export class Coordinator {
@@ -125,6 +128,7 @@ export class Coordinator {
     for (;;) {
       const stored = await this.#options.runs.find(runId);
       for (const request of requests) {
+        refuseTooLong(stored.state, request);
         const problem = requestProblem(stored.state, request);
         if (problem !== undefined && !madeSenseOf(requests, request)) {
           throw new DdkError('failed_precondition', problem, { reason: 'RUN_STATE' });
@@ -274,10 +278,32 @@ export class Coordinator {
     }
   }
 
-  /** One run's trouble must not stop the others; the next look tries again. */
+  /** One run's trouble must not stop the others. Where it may pass, the next look tries again. */
   #complain(runId: string, error: unknown): void {
     const err = DdkError.from(error);
-    this.#options.logger.error({ runId, err }, 'a run could not be looked after; trying again');
+    const { logger } = this.#options;
+    if (mayPass(err) || this.#closing.signal.aborted) {
+      logger.error({ runId, err }, 'a run could not be looked after; trying again');
+      return;
+    }
+    logger.error({ runId, err }, 'a run cannot go on');
+    this.#lanes
+      .enter(runId, () => this.#giveIn(runId, err))
+      .catch((failure: unknown) => {
+        logger.error({ runId, err: DdkError.from(failure) }, 'nor can it be paused');
+        this.#lanes.leave(runId);
+        const message = `The run ${runId} can neither go on nor be paused: ${err.message}`;
+        this.#options.onStuck?.(new DdkError(err.code, message, { cause: err }));
+      });
+  }
+
+  /** Trouble that will not pass pauses the run with the reason; one that is paused already is left alone. */
+  async #giveIn(runId: string, error: DdkError): Promise<void> {
+    const stored = await this.#options.runs.get(runId);
+    const input: RunInput = { kind: 'run_stuck', reason: reasonOf(error), atMs: this.#options.clock.now() };
+    const changed = stored && (await this.#apply(stored, [input]));
+    // Where somebody else has changed it, the next look shows what has become of it.
+    if (stored === undefined || changed?.state === stored.state) this.#lanes.leave(runId);
   }
 
   #log(before: RunState, after: RunState): void {
@@ -292,6 +318,17 @@ export class Coordinator {
 
 function reasonOf(error: DdkError): Reason {
   return { code: error.reason ?? error.code.toUpperCase(), message: error.message };
+}
+
+/** Whether waiting, or somebody who mends the store, lets the same thing succeed. */
+function mayPass({ retryable, reason }: DdkError): boolean {
+  return retryable || reason === 'STORE_GONE' || reason === 'STORE_READ_ONLY';
+}
+
+function refuseTooLong(state: RunState, request: RunRequest): void {
+  const problem =
+    request.kind === 'extend_requested' ? extensionProblem(state, request.intervals) : undefined;
+  if (problem !== undefined) throw invalidArgument([{ field: 'extend_by_intervals', description: problem }]);
 }
 
 /** Resuming a run that has succeeded makes sense together with extending it. */

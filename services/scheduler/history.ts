@@ -40,7 +40,8 @@ export async function* readIntervals(
 async function archivedInterval(records: RecordStore, runId: string, index: number): Promise<Interval> {
   const key = intervalKey(runId, index);
   const stored = await records.get(key);
-  if (stored === undefined) throw new DdkError('data_loss', `The record ${key} of a run's history is missing.`);
+  if (stored === undefined)
+    throw new DdkError('data_loss', `The record ${key} of a run's history is missing.`);
   try {
     return Interval.decode(stored.value);
   } catch (cause) {

@@ -1,10 +1,11 @@
 // The scheduler's core: (state, event) -> { state, commands }. Pure; it knows neither clock, store, bus nor network.
 import { type Command, commandsFor, type PublishedKind } from './commands.js';
 import type { RunCreated, RunInput } from './events.js';
+import { paused } from './moves.js';
 import { applyReport } from './reports.js';
 import { applyRequest, requestProblem } from './requests.js';
 import { runMessage } from './run-record.js';
-import { intervalAt, type RunState } from './run-state.js';
+import { intervalAt, isWorking, type RunState } from './run-state.js';
 
 export interface Transition {
   /** The very object that came in, where the event changes nothing. */
@@ -56,6 +57,10 @@ function apply(state: RunState, input: RunInput): RunState {
     case 'work_failed':
     case 'work_lost':
       return input.attempt === state.attempt ? applyReport(state, input) : state;
+    case 'run_stuck': {
+      const { kind } = state.phase;
+      return isWorking(kind) ? paused(state, kind, input.reason) : state;
+    }
   }
 }
 

@@ -3,12 +3,13 @@ import { DdkError } from '#base';
 import { type DomainMeasurement, type MixturePlan, planMixture } from '#mixture';
 import type { DomainGap, Interval, Reason } from '#proto/ddk/v1/types';
 import { mixturePolicy } from './mixture-spec.js';
+import { paused } from './moves.js';
 import { intervalAt, intervalSteps, latestWith, type RunState } from './run-state.js';
 
 /** Begins the training of the measured interval `state.interval`. */
 export function startTraining(state: RunState): RunState {
   const plan = planned(state);
-  if ('code' in plan) return { ...state, phase: { kind: 'paused', from: 'measuring', reason: plan } };
+  if ('code' in plan) return paused(state, 'measuring', plan);
   const current = intervalAt(state, state.interval)!;
   const interval: Interval = {
     ...current,

@@ -1,6 +1,7 @@
 // What became of assigned work, and where it takes the run.
 import type { DomainGap, Interval } from '#proto/ddk/v1/types';
 import type { Work, WorkReport } from './events.js';
+import { boundedReason } from './limits.js';
 import { dispatched, paused } from './moves.js';
 import { brokenLoss, startTraining } from './planning.js';
 import { intervalAt, isWorking, latestWith, type RunState, type WorkingPhase } from './run-state.js';
@@ -101,7 +102,7 @@ function failed(
 ): RunState {
   if (!retryable) {
     return kind === 'preparing'
-      ? { ...state, phase: { kind: 'failed', reason } }
+      ? { ...state, phase: { kind: 'failed', reason: boundedReason(reason) } }
       : paused(state, kind, reason);
   }
   const failures = step > state.failedAtStep ? 1 : state.failures + 1;

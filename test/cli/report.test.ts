@@ -159,6 +159,8 @@ describe('unusual runs', () => {
       digests: [],
       domains: [],
       intervals: [],
+      intervalsPlanned: 0,
+      everyNth: 1,
       steps: [],
       arms: [],
     });

@@ -1,10 +1,10 @@
 // A small run for the tests of the scheduler: three domains, gaps that shrink with training.
 import assert from 'node:assert/strict';
-import type { DomainGap, RunSpec } from '#proto/ddk/v1/types';
+import type { DomainGap, Interval, RunSpec } from '#proto/ddk/v1/types';
 import { MixturePolicy, RunSpec as RunSpecMessage } from '#proto/ddk/v1/types';
 import type { WorkReport } from '../../services/scheduler/events.js';
 import { createRun, transition } from '../../services/scheduler/machine.js';
-import type { RunState } from '../../services/scheduler/run-state.js';
+import { closedIntervals, intervalAt, type RunState } from '../../services/scheduler/run-state.js';
 
 export const domains = ['code', 'prose', 'mail'].map((name, id) => ({
   id,
@@ -71,7 +71,7 @@ export function doneReport(state: RunState, atMs = 2000): WorkReport {
         kind: 'interval_trained',
         attempt,
         interval,
-        step: state.intervals[interval]!.endStep,
+        step: intervalAt(state, interval)!.endStep,
         checkpointDigest: `${state.checkpointDigest}>${interval}`,
         metricsDigest: `metrics-${interval}`,
         windowsDrawn: [1n, 2n, 3n],
@@ -93,6 +93,18 @@ export function advance(state: RunState, phase: string, interval?: number): RunS
     current = transition(current, doneReport(current)).state;
   }
   throw new Error(`the run never came to ${phase}`);
+}
+
+/** Every interval of a run that goes well from the given state to its end. */
+export function historyOf(state: RunState): Interval[] {
+  const closed: Interval[] = [];
+  let current = state;
+  while (current.phase.kind !== 'succeeded') {
+    const next = transition(current, doneReport(current)).state;
+    closed.push(...closedIntervals(current, next));
+    current = next;
+  }
+  return [...closed, ...current.intervals];
 }
 
 /** Why a run is paused or has failed. */
