@@ -1,18 +1,19 @@
 // Performs what the machine commands: keeps every run's record, assigns its work, and looks at what has become of it.
 // All truth is in records; what is kept in memory may be lost at any moment.
-import { type Clock, DdkError, failpoint, invalidArgument, type Logger } from '#base';
-import type { Domain, Reason } from '#proto/ddk/v1/types';
+import { type Clock, DdkError, failpoint, type Logger } from '#base';
+import type { Domain } from '#proto/ddk/v1/types';
 import { isConflict, type Store } from '#store';
 import { metrics, spans, withSpan } from '#telemetry';
 import { isOpen } from './assignment.js';
 import { type Command, commandsFor, type Dispatch, type PublishedKind } from './commands.js';
 import type { RunInput, RunRequest, WorkReport } from './events.js';
-import { extensionProblem } from './limits.js';
+import { requireExtension } from './limits.js';
 import { transition } from './machine.js';
 import { requestProblem } from './requests.js';
 import { RunLanes } from './run-lanes.js';
 import { isOver, isWorking, type RunState } from './run-state.js';
 import type { RunStore, StoredRun } from './run-store.js';
+import { mayPass, reasonOf, stuck } from './trouble.js';
 import { assignWork, outstandingRecord, withdrawWork } from './work-records.js';
 import { failureOf, reportOf } from './work-report.js';
 import type { Workers } from './workers.js';
@@ -128,7 +129,7 @@ export class Coordinator {
     for (;;) {
       const stored = await this.#options.runs.find(runId);
       for (const request of requests) {
-        refuseTooLong(stored.state, request);
+        if (request.kind === 'extend_requested') requireExtension(stored.state, request.intervals);
         const problem = requestProblem(stored.state, request);
         if (problem !== undefined && !madeSenseOf(requests, request)) {
           throw new DdkError('failed_precondition', problem, { reason: 'RUN_STATE' });
@@ -289,11 +290,12 @@ export class Coordinator {
     logger.error({ runId, err }, 'a run cannot go on');
     this.#lanes
       .enter(runId, () => this.#giveIn(runId, err))
-      .catch((failure: unknown) => {
-        logger.error({ runId, err: DdkError.from(failure) }, 'nor can it be paused');
+      .catch((thrown: unknown) => {
+        const failure = DdkError.from(thrown);
+        if (mayPass(failure)) return this.#complain(runId, failure);
+        logger.error({ runId, err: failure }, 'nor can it be paused');
         this.#lanes.leave(runId);
-        const message = `The run ${runId} can neither go on nor be paused: ${err.message}`;
-        this.#options.onStuck?.(new DdkError(err.code, message, { cause: err }));
+        this.#options.onStuck?.(stuck(runId, err));
       });
   }
 
@@ -301,9 +303,16 @@ export class Coordinator {
   async #giveIn(runId: string, error: DdkError): Promise<void> {
     const stored = await this.#options.runs.get(runId);
     const input: RunInput = { kind: 'run_stuck', reason: reasonOf(error), atMs: this.#options.clock.now() };
-    const changed = stored && (await this.#apply(stored, [input]));
-    // Where somebody else has changed it, the next look shows what has become of it.
-    if (stored === undefined || changed?.state === stored.state) this.#lanes.leave(runId);
+    try {
+      const changed = stored && (await this.#apply(stored, [input]));
+      // Where somebody else has changed it, the next look shows what has become of it.
+      if (changed?.state !== stored?.state) return;
+    } catch (failure) {
+      // It may have been paused and its work not withdrawn: then nothing is lost but the worker's time.
+      const now = await this.#options.runs.get(runId);
+      if (now && isWorking(now.state.phase.kind)) throw failure;
+    }
+    this.#lanes.leave(runId);
   }
 
   #log(before: RunState, after: RunState): void {
@@ -314,21 +323,6 @@ export class Coordinator {
       phase.kind === 'paused' || phase.kind === 'failed' || (isWorking(phase.kind) && after.failures > 0);
     this.#options.logger[troubled ? 'warn' : 'info'](fields, `run is ${phase.kind}`);
   }
-}
-
-function reasonOf(error: DdkError): Reason {
-  return { code: error.reason ?? error.code.toUpperCase(), message: error.message };
-}
-
-/** Whether waiting, or somebody who mends the store, lets the same thing succeed. */
-function mayPass({ retryable, reason }: DdkError): boolean {
-  return retryable || reason === 'STORE_GONE' || reason === 'STORE_READ_ONLY';
-}
-
-function refuseTooLong(state: RunState, request: RunRequest): void {
-  const problem =
-    request.kind === 'extend_requested' ? extensionProblem(state, request.intervals) : undefined;
-  if (problem !== undefined) throw invalidArgument([{ field: 'extend_by_intervals', description: problem }]);
 }
 
 /** Resuming a run that has succeeded makes sense together with extending it. */

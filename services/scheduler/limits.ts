@@ -1,4 +1,5 @@
 // What a run may come to at most: intervals and steps in all, and records that hold all of its domains.
+import { invalidArgument } from '#base';
 import {
   type Domain,
   EvaluationRecord,
@@ -28,6 +29,12 @@ export function extensionProblem(state: RunState, intervals: number): string | u
     `must be at most ${most} for this run, which has ${intervalsPlanned} intervals of ${steps} steps, but is ${intervals}; ` +
     `a run has at most ${mostIntervals} intervals and ${mostSteps} steps`
   );
+}
+
+/** Throws DdkError invalid_argument for more further intervals than a run can have. */
+export function requireExtension(state: RunState, intervals: number): void {
+  const description = extensionProblem(state, intervals);
+  if (description !== undefined) throw invalidArgument([{ field: 'extend_by_intervals', description }]);
 }
 
 export function boundedReason({ code, message }: Reason): Reason {

@@ -1,18 +1,22 @@
 // A small run for the tests of the scheduler: three domains, gaps that shrink with training.
 import assert from 'node:assert/strict';
-import type { DomainGap, Interval, RunSpec } from '#proto/ddk/v1/types';
+import type { Domain, DomainGap, Interval, RunSpec } from '#proto/ddk/v1/types';
 import { MixturePolicy, RunSpec as RunSpecMessage } from '#proto/ddk/v1/types';
 import type { WorkReport } from '../../services/scheduler/events.js';
 import { createRun, transition } from '../../services/scheduler/machine.js';
 import { closedIntervals, intervalAt, type RunState } from '../../services/scheduler/run-state.js';
 
-export const domains = ['code', 'prose', 'mail'].map((name, id) => ({
-  id,
-  name,
-  trainTokens: BigInt(1000 * (id + 1)),
-  trainWindows: 10n,
-  validationSamples: 5,
-}));
+export const domains = domainsNamed(['code', 'prose', 'mail']);
+
+export function domainsNamed(names: readonly string[]): Domain[] {
+  return names.map((name, id) => ({
+    id,
+    name,
+    trainTokens: BigInt(1000 * (id + 1)),
+    trainWindows: 10n,
+    validationSamples: 5,
+  }));
+}
 
 export function exampleSpec(changes: { intervals?: number; alpha?: number } = {}): RunSpec {
   return RunSpecMessage.create({
@@ -30,8 +34,12 @@ export function exampleSpec(changes: { intervals?: number; alpha?: number } = {}
 }
 
 /** Losses that depend on the checkpoint's name only, as a measurement does. */
-export function gapsOf(checkpointDigest: string, trainedIntervals: number): DomainGap[] {
-  return domains.map(({ id, name }) => {
+export function gapsOf(
+  checkpointDigest: string,
+  trainedIntervals: number,
+  over: readonly Domain[] = domains,
+): DomainGap[] {
+  return over.map(({ id, name }) => {
     const noise =
       [...checkpointDigest].reduce((sum, char) => (sum * 31 + char.charCodeAt(0) + id) % 97, 7) / 970;
     const excess = (0.2 + 0.4 * id) / (1 + trainedIntervals) + noise;
