@@ -100,6 +100,26 @@ test('a run is extended by so many intervals in all and no more', async (t) => {
   await refusal(extend(1), 'invalid_argument', 'extend_by_intervals');
 });
 
+test('a corpus of more domains than the records of a run can hold is refused before anything is made', async (t) => {
+  const { scheduler, spec, store } = await serviceScene(t);
+  const bytes = await store.artifacts.bytes(spec.corpusDigest, { maxBytes: 1 << 20 });
+  const manifest = JSON.parse(Buffer.from(bytes).toString('utf8')) as { domains: object[] };
+  const withDomains = async (count: number): Promise<string> => {
+    const domains = Array.from({ length: count }, (_, id) => ({
+      ...manifest.domains[0],
+      id,
+      name: String(id).padStart(63, 'x'),
+    }));
+    return (await store.artifacts.put(Buffer.from(JSON.stringify({ ...manifest, domains })))).digest;
+  };
+  const create = async (count: number) =>
+    scheduler.createRun({ requestId: `${count}`, spec: { ...spec, corpusDigest: await withDomains(count) } });
+  const { message } = await refusal(create(5000), 'invalid_argument', 'spec.corpus_digest');
+  assert.match(message, /spec\.corpus_digest has 5000 domains, which make records of up to \d+ bytes/);
+  assert.deepEqual(await store.records.list(''), []);
+  assert.equal((await create(1000)).run?.state, RunState.PREPARING);
+});
+
 test('a page ends before it is too large for a message', async () => {
   const gaps = Array.from({ length: 1000 }, (_, domainId) => ({
     domainId,
