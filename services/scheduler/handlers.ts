@@ -68,7 +68,7 @@ export function schedulerHandlers(
     },
 
     async listIntervals({ run, ...request }) {
-      const { state } = await runs.find(run);
+      const { state } = await find(run);
       const read = (from: number) => readIntervals(store.records, state, from);
       return pageOfIntervals(read, request, (state.intervals.at(-1)?.index ?? -1) + 1);
     },
