@@ -33,7 +33,7 @@ interface EmbeddedOptions {
 export interface Embedded {
   readonly scheduler: SchedulerClient;
   readonly evaluator: EvaluatorClient;
-  /** Aborts, with the DdkError to show, once nothing can go on before somebody has mended something: the disk is full. */
+  /** Aborts, with the DdkError to show, once nothing can go on before somebody has mended something, such as a full disk. */
   readonly broken: AbortSignal;
   /** Ends in order: no new work, the step in hand committed, then servers and sessions. */
   close(): Promise<void>;
@@ -81,7 +81,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     const scheduler = keep(
       await startScheduler(
         { ...common, teacherAddress: teacher.address },
-        { ...dependencies('scheduler'), takesUp: (name) => options.takesUp.includes(name) },
+        {
+          ...dependencies('scheduler'),
+          takesUp: (name) => options.takesUp.includes(name),
+          onStuck: (error) => broken.abort(error),
+        },
       ),
     );
     logger.info(

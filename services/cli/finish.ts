@@ -6,6 +6,8 @@ import { ExportManifest, type Run } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 import type { DataFolder } from './data-folder.js';
 import { gapTable } from './display/describe-run.js';
+import { RunPast } from './display/run-past.js';
+import { storedHistory } from './history.js';
 import { metricsCsv } from './metrics-csv.js';
 import { renderReport } from './report/index.js';
 import { reportData } from './report-of-run.js';
@@ -34,8 +36,9 @@ export async function finishRun(data: DataFolder, run: Run): Promise<RunOutcome>
   const report = await writeReport(data.store, run, folder);
   const student = path.join(folder, 'student');
   const { weightsDigest } = await writeStudent(data.store, run, student, { replace: true });
+  const past = await new RunPast().follow(run, storedHistory(data.store));
   const summary = [
-    gapTable(run),
+    gapTable(run, past),
     '',
     `student  ${student}`,
     `metrics  ${metrics}`,

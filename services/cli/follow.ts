@@ -3,7 +3,9 @@ import { DdkError } from '#base';
 import { type Run, RunState } from '#proto/ddk/v1/types';
 import { isOver } from './display/describe-run.js';
 import type { Display } from './display/display.js';
+import { RunPast } from './display/run-past.js';
 import type { Embedded } from './embedded.js';
+import { servedHistory } from './history.js';
 
 /** Shows every change of the run until it is over or paused; a connection that breaks is taken up where it broke. */
 export async function followRun(
@@ -13,6 +15,8 @@ export async function followRun(
   interrupted: AbortSignal,
 ): Promise<Run> {
   const signal = AbortSignal.any([interrupted, broken]);
+  const history = servedHistory(scheduler, signal);
+  const past = new RunPast();
   let run: Run | undefined;
   for (let failures = 0; ; ) {
     try {
@@ -22,8 +26,9 @@ export async function followRun(
       )) {
         failures = 0;
         if (update?.$case === 'run') {
+          await past.follow(update.value, history);
           run = update.value;
-          display.run(run);
+          display.run(run, past);
           if (isOver(run) || run.state === RunState.PAUSED) return run;
         } else if (update && run) display.progress(run, update.value);
       }

@@ -4,6 +4,7 @@ import { openCorpus } from '#corpus';
 import { ExportManifest, ExportRecord, IntervalRecord, ModelManifest, type Run } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 import { readCheckpoint } from '#train';
+import { readIntervals } from '../scheduler/history.js';
 import { keptCheckpoints } from '../scheduler/retention.js';
 import { listRuns } from './run-records.js';
 
@@ -50,7 +51,7 @@ class Search {
     const inHand = training && IntervalRecord.decode(training.value);
     for (const digest of keptCheckpoints(run, inHand)) await this.checkpoint(digest);
     if (inHand) this.#add(inHand.metricsDigest);
-    for (const interval of run.intervals) this.#add(interval.metricsDigest);
+    for await (const interval of readIntervals(records, run)) this.#add(interval.metricsDigest);
     await this.#manifest(run.spec?.studentDigest, (bytes) => {
       const student = ModelManifest.decode(bytes);
       return [

@@ -1,11 +1,13 @@
 // A run as the report takes it.
 
-import { MixturePolicy, type Run, type StepMetrics } from '#proto/ddk/v1/types';
+import { type Interval, MixturePolicy, type Run, type StepMetrics } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 import { readCheckpoint } from '#train';
-import { lastMeasured, runLine, shareOfTraining } from './display/describe-run.js';
+import { readIntervals } from '../scheduler/history.js';
+import { lastMeasured, runLine } from './display/describe-run.js';
 import { toJson } from './display/json.js';
-import type { DigestRow, ReportData, SettingRow } from './report/index.js';
+import { RunPast } from './display/run-past.js';
+import type { DigestRow, ReportData, ReportInterval, SettingRow } from './report/index.js';
 import { stepMetrics } from './run-records.js';
 
 const ppl = (loss: number | undefined): number => (loss === undefined ? Number.NaN : Math.exp(loss));
@@ -13,7 +15,7 @@ const ppl = (loss: number | undefined): number => (loss === undefined ? Number.N
 export async function reportData(store: Store, run: Run, arms: readonly Run[]): Promise<ReportData> {
   const steps = await stepMetrics(store, run);
   const last = lastMeasured(run);
-  const first = run.intervals.find((i) => i.gaps.length > 0);
+  const { past, intervals, planned, everyNth } = await intervalsOf(store, run);
   return {
     name: run.spec?.name ?? run.id,
     createdAt: run.createdAt?.toISOString() ?? '',
@@ -23,25 +25,55 @@ export async function reportData(store: Store, run: Run, arms: readonly Run[]): 
     domains: run.domains.map((domain, d) => ({
       name: domain.name,
       teacherPerplexity: ppl(last?.gaps[d]?.teacherLoss),
-      startPerplexity: ppl(first?.gaps[d]?.studentLoss),
+      startPerplexity: ppl(past.start[d]?.studentLoss),
       finalPerplexity: ppl(last?.gaps[d]?.studentLoss),
-      trainingShare: shareOfTraining(run, d),
+      trainingShare: past.share(d),
     })),
-    intervals: run.intervals
-      .filter((i) => i.gaps.length > 0)
-      .map((i) => ({
-        interval: i.index,
-        step: i.firstStep,
-        ratios: i.gaps.map((g) => g.ratio),
-        weights: i.weights,
-        studentPerplexity: i.gaps.map((g) => ppl(g.studentLoss)),
-        teacherPerplexity: i.gaps.map((g) => ppl(g.teacherLoss)),
-      })),
+    intervals,
+    intervalsPlanned: planned,
+    everyNth,
     steps: steps.map((s) => reportStep(s, (run.spec?.objective?.gamma ?? 0) > 0)),
     arms: arms.map((arm) => ({
       name: arm.spec?.name ?? arm.id,
       finalPerplexity: arm.domains.map((_, d) => ppl(lastMeasured(arm)?.gaps[d]?.studentLoss)),
     })),
+  };
+}
+
+/** Numbers of intervals and domains that a page can show; of longer histories every so many intervals are left out. */
+const mostCells = 20_000;
+
+interface History {
+  readonly past: RunPast;
+  readonly intervals: readonly ReportInterval[];
+  /** Intervals that were given a mixture. */
+  readonly planned: number;
+  readonly everyNth: number;
+}
+
+async function intervalsOf(store: Store, run: Run): Promise<History> {
+  const last = run.intervals.at(-1)?.index ?? 0;
+  const everyNth = Math.max(1, Math.ceil(((last + 1) * run.domains.length) / mostCells));
+  const past = new RunPast();
+  const intervals: ReportInterval[] = [];
+  let planned = 0;
+  for await (const interval of readIntervals(store.records, run)) {
+    past.add(interval);
+    if (interval.weights.length > 0) planned += 1;
+    const shown = interval.index % everyNth === 0 || interval.index === last;
+    if (shown && interval.gaps.length > 0) intervals.push(reportInterval(interval));
+  }
+  return { past, intervals, planned, everyNth };
+}
+
+function reportInterval({ index, firstStep, gaps, weights }: Interval): ReportInterval {
+  return {
+    interval: index,
+    step: firstStep,
+    ratios: gaps.map((g) => g.ratio),
+    weights,
+    studentPerplexity: gaps.map((g) => ppl(g.studentLoss)),
+    teacherPerplexity: gaps.map((g) => ppl(g.teacherLoss)),
   };
 }
 

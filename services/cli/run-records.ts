@@ -2,15 +2,16 @@
 import { DdkError } from '#base';
 import { Run, type StepMetrics, StepMetricsLog } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
+import { readIntervals } from '../scheduler/history.js';
+import { runRecords } from '../scheduler/run-store.js';
 
 /** A metrics log of one interval is far below this. */
 const maxLogBytes = 1 << 28;
 
 /** Newest first. */
 export async function listRuns(store: Store): Promise<Run[]> {
-  const records = await store.records.list('runs/');
+  const records = await runRecords(store.records);
   return records
-    .filter((r) => /^runs\/[^/]+$/.test(r.key))
     .map((r) => ({ ...Run.decode(r.value), revision: BigInt(r.revision) }))
     .sort((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0));
 }
@@ -28,7 +29,7 @@ export async function findRun(store: Store, idOrName: string): Promise<Run> {
 /** The metrics of every step that the run's finished intervals committed, in order. */
 export async function stepMetrics(store: Store, run: Run): Promise<StepMetrics[]> {
   const steps: StepMetrics[] = [];
-  for (const interval of run.intervals) {
+  for await (const interval of readIntervals(store.records, run)) {
     if (interval.metricsDigest === '') continue;
     const bytes = await store.artifacts.bytes(interval.metricsDigest, { maxBytes: maxLogBytes });
     steps.push(...StepMetricsLog.decode(bytes).steps);

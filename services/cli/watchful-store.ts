@@ -38,7 +38,7 @@ export function watchfulStore(store: Store, tell: (error: DdkError) => void): St
       update: (key, value, expectedRevision) => watched(records.update(key, value, expectedRevision)),
       delete: (key, expectedRevision) => watched(records.delete(key, expectedRevision)),
       list: (prefix) => watched(records.list(prefix)),
-      watch: (prefix, signal) => each(records.watch(prefix, signal)),
+      watch: (key, signal) => each(records.watch(key, signal)),
     },
     artifacts: {
       put: (source) => watched(artifacts.put(source)),

@@ -9,6 +9,7 @@ import { type ArtifactStore, namedBy } from '#store';
 import { createTokenizer, type Tokenizer } from '#tokenizer';
 import { openCheckpoint } from '#train';
 import { readStudent } from '#work';
+import { domainsProblem } from './limits.js';
 import { mixturePolicy } from './mixture-spec.js';
 
 interface Student {
@@ -18,7 +19,10 @@ interface Student {
 
 /** The domains of a run's corpus, as its record keeps them. Throws DdkError not_found or invalid_argument. */
 export async function readDomains(spec: RunSpec, artifacts: ArtifactStore): Promise<Domain[]> {
-  const { domains } = await readCorpus(spec, artifacts);
+  return domainsOf(await readCorpus(spec, artifacts));
+}
+
+function domainsOf({ domains }: CorpusManifest): Domain[] {
   return domains.map(({ id, name, trainTokens, trainWindows, validationSamples }) => ({
     id,
     name,
@@ -88,6 +92,8 @@ function requireFittingSpec(
     violations.push({ field: `spec.${field}`, description });
   for (const { field, description } of policyViolations(mixturePolicy(spec.mixture), corpus.domains.length))
     note(field, description);
+  const tooLarge = domainsProblem(spec, domainsOf(corpus));
+  if (tooLarge !== undefined) note('corpus_digest', tooLarge);
   const length = corpus.sequenceLength;
   if (length > student.config.maxPositions) {
     note(

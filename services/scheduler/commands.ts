@@ -1,7 +1,7 @@
 // What the machine wants done, and what is outstanding in a state: the same after a restart as before.
 import { unreachable } from '#base';
 import type { RunEvent } from '#proto/ddk/v1/events';
-import type { RunState } from './run-state.js';
+import { intervalAt, type RunState } from './run-state.js';
 
 export type PublishedKind = NonNullable<RunEvent['kind']>;
 
@@ -66,7 +66,7 @@ export function commandsFor(state: RunState): Command[] {
     case 'measuring':
       return [{ kind: 'evaluate', interval, attempt, checkpointDigest, delayMs }];
     case 'training': {
-      const { weights, baseCheckpointDigest, firstStep, endStep } = state.intervals[interval]!;
+      const { weights, baseCheckpointDigest, firstStep, endStep } = intervalAt(state, interval)!;
       return [
         { kind: 'train', interval, attempt, weights, baseCheckpointDigest, firstStep, endStep, delayMs },
       ];

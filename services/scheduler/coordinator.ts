@@ -1,17 +1,19 @@
 // Performs what the machine commands: keeps every run's record, assigns its work, and looks at what has become of it.
 // All truth is in records; what is kept in memory may be lost at any moment.
 import { type Clock, DdkError, failpoint, type Logger } from '#base';
-import type { Domain, Reason } from '#proto/ddk/v1/types';
+import type { Domain } from '#proto/ddk/v1/types';
 import { isConflict, type Store } from '#store';
 import { metrics, spans, withSpan } from '#telemetry';
 import { isOpen } from './assignment.js';
 import { type Command, commandsFor, type Dispatch, type PublishedKind } from './commands.js';
 import type { RunInput, RunRequest, WorkReport } from './events.js';
+import { requireExtension } from './limits.js';
 import { transition } from './machine.js';
 import { requestProblem } from './requests.js';
 import { RunLanes } from './run-lanes.js';
 import { isOver, isWorking, type RunState } from './run-state.js';
 import type { RunStore, StoredRun } from './run-store.js';
+import { mayPass, reasonOf, stuck } from './trouble.js';
 import { assignWork, outstandingRecord, withdrawWork } from './work-records.js';
 import { failureOf, reportOf } from './work-report.js';
 import type { Workers } from './workers.js';
@@ -29,6 +31,8 @@ export interface CoordinatorOptions {
   readonly intervalMs?: number;
   /** Which of the unfinished runs, by name, are taken up at the start. Default: all. */
   readonly takesUp?: (name: string) => boolean;
+  /** Told of a run that can neither go on nor be paused; it is looked at no more until somebody asks for something. */
+  readonly onStuck?: (error: DdkError) => void;
 }
 
 export class Coordinator {
@@ -125,6 +129,7 @@ export class Coordinator {
     for (;;) {
       const stored = await this.#options.runs.find(runId);
       for (const request of requests) {
+        if (request.kind === 'extend_requested') requireExtension(stored.state, request.intervals);
         const problem = requestProblem(stored.state, request);
         if (problem !== undefined && !madeSenseOf(requests, request)) {
           throw new DdkError('failed_precondition', problem, { reason: 'RUN_STATE' });
@@ -239,7 +244,7 @@ export class Coordinator {
     failpoint('scheduler.before_commit');
     let revision: number;
     try {
-      revision = await this.#options.runs.save(state, stored.revision);
+      revision = await this.#options.runs.save(stored, state);
     } catch (error) {
       if (isConflict(error)) return undefined;
       throw error;
@@ -274,10 +279,40 @@ export class Coordinator {
     }
   }
 
-  /** One run's trouble must not stop the others; the next look tries again. */
+  /** One run's trouble must not stop the others. Where it may pass, the next look tries again. */
   #complain(runId: string, error: unknown): void {
     const err = DdkError.from(error);
-    this.#options.logger.error({ runId, err }, 'a run could not be looked after; trying again');
+    const { logger } = this.#options;
+    if (mayPass(err) || this.#closing.signal.aborted) {
+      logger.error({ runId, err }, 'a run could not be looked after; trying again');
+      return;
+    }
+    logger.error({ runId, err }, 'a run cannot go on');
+    this.#lanes
+      .enter(runId, () => this.#giveIn(runId, err))
+      .catch((thrown: unknown) => {
+        const failure = DdkError.from(thrown);
+        if (mayPass(failure)) return this.#complain(runId, failure);
+        logger.error({ runId, err: failure }, 'nor can it be paused');
+        this.#lanes.leave(runId);
+        this.#options.onStuck?.(stuck(runId, err));
+      });
+  }
+
+  /** Trouble that will not pass pauses the run with the reason; one that is paused already is left alone. */
+  async #giveIn(runId: string, error: DdkError): Promise<void> {
+    const stored = await this.#options.runs.get(runId);
+    const input: RunInput = { kind: 'run_stuck', reason: reasonOf(error), atMs: this.#options.clock.now() };
+    try {
+      const changed = stored && (await this.#apply(stored, [input]));
+      // Where somebody else has changed it, the next look shows what has become of it.
+      if (changed?.state !== stored?.state) return;
+    } catch (failure) {
+      // It may have been paused and its work not withdrawn: then nothing is lost but the worker's time.
+      const now = await this.#options.runs.get(runId);
+      if (now && isWorking(now.state.phase.kind)) throw failure;
+    }
+    this.#lanes.leave(runId);
   }
 
   #log(before: RunState, after: RunState): void {
@@ -288,10 +323,6 @@ export class Coordinator {
       phase.kind === 'paused' || phase.kind === 'failed' || (isWorking(phase.kind) && after.failures > 0);
     this.#options.logger[troubled ? 'warn' : 'info'](fields, `run is ${phase.kind}`);
   }
-}
-
-function reasonOf(error: DdkError): Reason {
-  return { code: error.reason ?? error.code.toUpperCase(), message: error.message };
 }
 
 /** Resuming a run that has succeeded makes sense together with extending it. */

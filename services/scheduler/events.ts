@@ -59,7 +59,14 @@ export type WorkReport =
   /** Whoever had the work is gone; nobody is to blame. */
   | { readonly kind: 'work_lost'; readonly attempt: number; readonly atMs: number };
 
-export type RunInput = RunRequest | WorkReport;
+/** What is to happen next can never be saved or found out: the same would be met for ever. */
+export interface RunStuck {
+  readonly kind: 'run_stuck';
+  readonly reason: Reason;
+  readonly atMs: number;
+}
+
+export type RunInput = RunRequest | WorkReport | RunStuck;
 
 export interface RunCreated {
   readonly id: string;

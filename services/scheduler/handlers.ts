@@ -11,7 +11,8 @@ import { checkInputs } from './check-inputs.js';
 import type { Coordinator } from './coordinator.js';
 import { runOfRequest, storeRun } from './create-run.js';
 import type { RunRequest } from './events.js';
-import { pageOfRuns } from './page.js';
+import { readIntervals } from './history.js';
+import { pageOfIntervals, pageOfRuns } from './page.js';
 import { previewMixture } from './preview.js';
 import { messageOf, type RunStore, type StoredRun } from './run-store.js';
 import { validateSpec } from './validate-spec.js';
@@ -62,9 +63,14 @@ export function schedulerHandlers(
       return { run: messageOf(await find(run)) };
     },
 
-    async listRuns({ pageSize, pageToken }) {
-      const { page, nextPageToken } = pageOfRuns(await runs.list(), pageSize, pageToken);
-      return { runs: page.map(messageOf), nextPageToken };
+    async listRuns(request) {
+      return pageOfRuns(await runs.list(), request);
+    },
+
+    async listIntervals({ run, ...request }) {
+      const { state } = await find(run);
+      const read = (from: number) => readIntervals(store.records, state, from);
+      return pageOfIntervals(read, request, (state.intervals.at(-1)?.index ?? -1) + 1);
     },
 
     async *watchRun({ run, afterRevision }, { signal }) {

@@ -1,10 +1,11 @@
 // The scheduler's core: (state, event) -> { state, commands }. Pure; it knows neither clock, store, bus nor network.
 import { type Command, commandsFor, type PublishedKind } from './commands.js';
 import type { RunCreated, RunInput } from './events.js';
+import { paused } from './moves.js';
 import { applyReport } from './reports.js';
 import { applyRequest, requestProblem } from './requests.js';
 import { runMessage } from './run-record.js';
-import type { RunState } from './run-state.js';
+import { intervalAt, isWorking, type RunState } from './run-state.js';
 
 export interface Transition {
   /** The very object that came in, where the event changes nothing. */
@@ -56,14 +57,18 @@ function apply(state: RunState, input: RunInput): RunState {
     case 'work_failed':
     case 'work_lost':
       return input.attempt === state.attempt ? applyReport(state, input) : state;
+    case 'run_stuck': {
+      const { kind } = state.phase;
+      return isWorking(kind) ? paused(state, kind, input.reason) : state;
+    }
   }
 }
 
 function announcements(before: RunState, after: RunState): Command[] {
   const commands: Command[] = [];
-  const plannedBefore = (before.intervals[after.interval]?.weights.length ?? 0) > 0;
+  const plannedBefore = (intervalAt(before, after.interval)?.weights.length ?? 0) > 0;
   if (after.phase.kind === 'training' && !plannedBefore) {
-    const { index, weights, factors } = after.intervals[after.interval]!;
+    const { index, weights, factors } = intervalAt(after, after.interval)!;
     commands.push(publish({ $case: 'intervalPlanned', value: { interval: index, weights, factors } }));
   }
   if (before.phase.kind !== after.phase.kind || before.interval !== after.interval)

@@ -3,13 +3,14 @@ import { DdkError } from '#base';
 import { type DomainMeasurement, type MixturePlan, planMixture } from '#mixture';
 import type { DomainGap, Interval, Reason } from '#proto/ddk/v1/types';
 import { mixturePolicy } from './mixture-spec.js';
-import { intervalSteps, type RunState } from './run-state.js';
+import { paused } from './moves.js';
+import { intervalAt, intervalSteps, latestWith, type RunState } from './run-state.js';
 
 /** Begins the training of the measured interval `state.interval`. */
 export function startTraining(state: RunState): RunState {
   const plan = planned(state);
-  if ('code' in plan) return { ...state, phase: { kind: 'paused', from: 'measuring', reason: plan } };
-  const current = state.intervals[state.interval]!;
+  if ('code' in plan) return paused(state, 'measuring', plan);
+  const current = intervalAt(state, state.interval)!;
   const interval: Interval = {
     ...current,
     weights: plan.weights,
@@ -21,7 +22,7 @@ export function startTraining(state: RunState): RunState {
     phase: { kind: 'training' },
     attempt: state.attempt + 1,
     failures: 0,
-    intervals: [...state.intervals.slice(0, state.interval), interval],
+    intervals: latestWith(state, interval),
   };
 }
 
@@ -32,8 +33,8 @@ export function brokenLoss(state: RunState): Reason | undefined {
 }
 
 function planned(state: RunState): MixturePlan | Reason {
-  const { gaps } = state.intervals[state.interval]!;
-  const before = state.intervals[state.interval - 1];
+  const { gaps } = intervalAt(state, state.interval)!;
+  const before = intervalAt(state, state.interval - 1);
   const previous = before && { factors: before.factors, initial: before.index === 0 };
   try {
     return planMixture(mixturePolicy(state.spec.mixture), previous, measurements(state, gaps));

@@ -1,9 +1,10 @@
 // What became of assigned work, and where it takes the run.
 import type { DomainGap, Interval } from '#proto/ddk/v1/types';
 import type { Work, WorkReport } from './events.js';
+import { boundedReason } from './limits.js';
 import { dispatched, paused } from './moves.js';
 import { brokenLoss, startTraining } from './planning.js';
-import { isWorking, type RunState, type WorkingPhase } from './run-state.js';
+import { intervalAt, isWorking, latestWith, type RunState, type WorkingPhase } from './run-state.js';
 
 /** So many failures of one piece of work in a row, with no step committed between them, pause the run. */
 export const mostFailures = 5;
@@ -19,7 +20,7 @@ export function applyReport(state: RunState, report: WorkReport): RunState {
       if (kind !== 'measuring' || report.interval !== state.interval) return state;
       return measured(state, report.gaps, report.atMs);
     case 'interval_trained': {
-      const interval = state.intervals[state.interval];
+      const interval = intervalAt(state, state.interval);
       if (kind !== 'training' || report.interval !== state.interval || report.step !== interval?.endStep)
         return state;
       return trained(state, interval, report);
@@ -45,7 +46,7 @@ const phaseOfWork: Readonly<Record<Work, WorkingPhase>> = {
 };
 
 function measured(state: RunState, gaps: readonly DomainGap[], atMs: number): RunState {
-  const applied = state.intervals[state.interval - 1]?.endStep ?? 0;
+  const applied = intervalAt(state, state.interval - 1)?.endStep ?? 0;
   const inOrder = [...gaps].sort((a, b) => a.domainId - b.domainId);
   const interval: Interval = {
     index: state.interval,
@@ -61,7 +62,7 @@ function measured(state: RunState, gaps: readonly DomainGap[], atMs: number): Ru
     measuredAt: new Date(atMs),
     trainedAt: undefined,
   };
-  const known = { ...state, intervals: [...state.intervals.slice(0, state.interval), interval] };
+  const known = { ...state, intervals: latestWith(state, interval) };
   const rated = { ...known, best: betterOf(known, inOrder) };
   if (state.interval < state.intervalsPlanned) return startTraining(rated);
   const broken = brokenLoss(rated);
@@ -89,7 +90,7 @@ function trained(
   return {
     ...dispatched(state, 'measuring'),
     interval: state.interval + 1,
-    intervals: [...state.intervals.slice(0, state.interval), complete],
+    intervals: latestWith(state, complete, state.interval + 1),
     checkpointDigest: report.checkpointDigest,
   };
 }
@@ -101,7 +102,7 @@ function failed(
 ): RunState {
   if (!retryable) {
     return kind === 'preparing'
-      ? { ...state, phase: { kind: 'failed', reason } }
+      ? { ...state, phase: { kind: 'failed', reason: boundedReason(reason) } }
       : paused(state, kind, reason);
   }
   const failures = step > state.failedAtStep ? 1 : state.failures + 1;

@@ -1,6 +1,7 @@
 // What somebody may ask of a run, in which state it makes sense, and what it changes.
 import { unreachable } from '#base';
 import type { RunRequest } from './events.js';
+import { extensionProblem } from './limits.js';
 import { dispatched, paused } from './moves.js';
 import { startTraining } from './planning.js';
 import { isWorking, type RunState, type WorkingPhase } from './run-state.js';
@@ -59,7 +60,7 @@ function resumed(state: RunState, from: WorkingPhase): RunState {
 }
 
 function extended(state: RunState, intervals: number): RunState {
-  if (!Number.isInteger(intervals) || intervals < 1) return state;
+  if (!Number.isInteger(intervals) || intervals < 1 || extensionProblem(state, intervals)) return state;
   const longer = { ...state, intervalsPlanned: state.intervalsPlanned + intervals };
   // The gaps after what was the last interval are those before the next one.
   const { kind } = state.phase;

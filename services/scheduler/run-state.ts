@@ -37,7 +37,10 @@ export interface RunState {
   /** Steps that had been committed when it last failed. */
   readonly failedAtStep: number;
   readonly intervalsPlanned: number;
-  /** Measured intervals, in order; all but the last are trained. */
+  /**
+   * The latest measured intervals, in order: that of index `interval`, once it is measured, and the one before it, whose
+   * factors Eq. 2 starts from. Those before them are final and kept elsewhere, see `closedIntervals`.
+   */
   readonly intervals: readonly Interval[];
   /** The last committed checkpoint. */
   readonly checkpointDigest: string;
@@ -52,6 +55,23 @@ export interface RunState {
 /** Whether work is outstanding. */
 export function isWorking(kind: Phase['kind']): kind is WorkingPhase {
   return kind === 'preparing' || kind === 'measuring' || kind === 'training' || kind === 'exporting';
+}
+
+/** One of the latest intervals. */
+export function intervalAt(state: RunState, index: number): Interval | undefined {
+  return state.intervals.find((interval) => interval.index === index);
+}
+
+/** The latest intervals with `interval` as their last, while the run's interval is `current`. */
+export function latestWith(state: RunState, interval: Interval, current = state.interval): Interval[] {
+  const before = state.intervals.filter(({ index }) => index < interval.index);
+  return [...before, interval].filter(({ index }) => index >= current - 1);
+}
+
+/** The intervals of a state that the state after it has no more: final, and in no record of the run's from then on. */
+export function closedIntervals(before: RunState, after: RunState): Interval[] {
+  const first = after.intervals[0]?.index ?? 0;
+  return before.intervals.filter(({ index }) => index < first);
 }
 
 /** Steps in every interval: K of the paper. */

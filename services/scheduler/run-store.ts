@@ -1,9 +1,11 @@
-// Runs in the store: one record each under `runs/<id>`, changed by compare-and-set, and their names under `names/<name>`.
-import { DdkError, type Logger } from '#base';
+// Runs in the store: one record each under `runs/<id>`, changed by compare-and-set, their names under `names/<name>`, and
+// their history beside them.
+import { DdkError, failpoint, type Logger } from '#base';
 import type { Run } from '#proto/ddk/v1/types';
 import type { RecordStore, StoredRecord } from '#store';
+import { archiveIntervals } from './history.js';
 import { decodeRun, encodeRun, runMessage } from './run-record.js';
-import type { RunState } from './run-state.js';
+import { closedIntervals, type RunState } from './run-state.js';
 
 export interface StoredRun {
   readonly state: RunState;
@@ -12,6 +14,17 @@ export interface StoredRun {
 
 export const runKey = (id: string): string => `runs/${id}`;
 export const nameKey = (name: string): string => `names/${name}`;
+
+/** The records of all runs, found by their names: below the key of each there are many more. */
+export async function runRecords(records: RecordStore): Promise<StoredRecord[]> {
+  const found: StoredRecord[] = [];
+  for (const { value } of await records.list('names/')) {
+    const run = await records.get(runKey(Buffer.from(value).toString('utf8')));
+    // A name may have been claimed by a call that was cut off before it made the run.
+    if (run) found.push(run);
+  }
+  return found;
+}
 
 /** Ids and names as they may stand in a key; anything else is simply not found. */
 const identifier = /^[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*$/;
@@ -44,23 +57,30 @@ export class RunStore {
 
   /** All runs, the newest first. One whose record is damaged is logged and left out, so that the others can go on. */
   async list(): Promise<StoredRun[]> {
-    const records = await this.#records.list('runs/');
+    const records = await runRecords(this.#records);
     return records
-      .filter(({ key }) => key.split('/').length === 2)
       .flatMap((record) => this.#readable(record))
       .sort((a, b) => b.state.createdAtMs - a.state.createdAtMs || (a.state.id < b.state.id ? -1 : 1));
   }
 
-  /** Returns the new revision. Throws DdkError aborted with reason CAS_CONFLICT where somebody was faster. */
-  save(state: RunState, expectedRevision: number): Promise<number> {
-    return this.#records.update(runKey(state.id), encodeRun(state), expectedRevision);
+  /**
+   * Puts `state` in the place of what is stored, and returns the new revision. Intervals that leave the record are kept in
+   * their own before, as the stored record has them: what is in no committed record is never kept. Throws DdkError aborted
+   * with reason CAS_CONFLICT where somebody was faster.
+   */
+  async save(stored: StoredRun, state: RunState): Promise<number> {
+    const closed = closedIntervals(stored.state, state);
+    if (closed.length > 0) {
+      await archiveIntervals(this.#records, state.id, closed);
+      failpoint('scheduler.archived');
+    }
+    return this.#records.update(runKey(state.id), encodeRun(state), stored.revision);
   }
 
   /** The run as it is and then after every change, until the signal aborts. */
   async *watch(id: string, signal: AbortSignal): AsyncGenerator<StoredRun> {
-    for await (const { key, value, revision } of this.#records.watch(runKey(id), signal)) {
-      if (key === runKey(id)) yield { state: decodeRun(value), revision };
-    }
+    for await (const { value, revision } of this.#records.watch(runKey(id), signal))
+      yield { state: decodeRun(value), revision };
   }
 
   #readable({ key, value, revision }: StoredRecord): StoredRun[] {

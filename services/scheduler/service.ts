@@ -29,6 +29,8 @@ export interface SchedulerDependencies {
   readonly intervalMs?: number;
   /** Which of the unfinished runs, by name, are taken up at the start. Default: all. */
   readonly takesUp?: (name: string) => boolean;
+  /** Told of a run that can neither go on nor be paused. */
+  readonly onStuck?: (error: DdkError) => void;
 }
 
 /** Starts serving and takes up every run that is not over. */
@@ -36,7 +38,7 @@ export async function startScheduler(
   config: SchedulerConfig,
   dependencies: SchedulerDependencies,
 ): Promise<RunningServer> {
-  const { store, bus, logger, clock = systemClock, intervalMs, takesUp } = dependencies;
+  const { store, bus, logger, clock = systemClock, intervalMs, takesUp, onStuck } = dependencies;
   const { security } = config;
   const runs = new RunStore(store.records, logger);
   const teacher = await createClient(TeacherScoringServiceService, config.teacherAddress, { security });
@@ -58,6 +60,7 @@ export async function startScheduler(
     logger,
     ...(intervalMs === undefined ? {} : { intervalMs }),
     ...(takesUp === undefined ? {} : { takesUp }),
+    ...(onStuck === undefined ? {} : { onStuck }),
   });
 
   const unsubscribe = await bus.subscribe(runEventSubject('*', '>'), (message) => {

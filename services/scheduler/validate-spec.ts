@@ -11,11 +11,11 @@ import {
   type TrainingSpec,
 } from '#proto/ddk/v1/types';
 import { largestVocabSize } from '#targets';
+import { mostSteps } from './limits.js';
 import { namePattern, nameRule } from './run-name.js';
 
 const digest = /^sha256:[0-9a-f]{64}$/;
 
-const mostSteps = 2 ** 31 - 1;
 const largestK = 1024;
 
 type Note = (field: string, description: string) => void;

@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { assert } from '#base';
 import { openMemoryBus } from '#bus';
 import { SchedulerServiceService } from '#proto/ddk/v1/scheduler';
-import { type Run, RunState } from '#proto/ddk/v1/types';
+import { type Interval, type Run, RunState } from '#proto/ddk/v1/types';
 import { createClient } from '#rpc';
 import { openRuntime, type Runtime } from '#runtime';
 import { readCheckpoint } from '#train';
@@ -82,7 +82,7 @@ interface Cost {
 }
 
 interface Served extends Cost {
-  readonly run: Run;
+  readonly intervals: readonly Interval[];
   readonly weightsDigest: string;
   /** By state of the run. */
   readonly statesMs: ReadonlyMap<RunState, number>;
@@ -107,7 +107,7 @@ async function main(): Promise<void> {
   const rounds: Round[] = [];
   for (let round = 0; round < Number(options.rounds); round++) {
     const served = await fresh(size, (made) => runServed(made, runtime));
-    const weights = served.run.intervals.map((interval) => interval.weights);
+    const weights = served.intervals.map((interval) => interval.weights);
     const direct = (pipelined: boolean) =>
       fresh(size, (made) =>
         cost(async () => {
@@ -184,11 +184,17 @@ async function runServed({ root, store, teacher, runSpec }: Distillation, runtim
   });
   assert(last, 'the run was watched');
   const { weightsDigest } = await readCheckpoint(last.checkpointDigest, store.artifacts);
+  const { intervals } = await client.listIntervals({
+    run: last.id,
+    pageSize: 500,
+    pageToken: '',
+    firstIndex: 0,
+  });
   client.close();
   for (const server of [scheduler, evaluator, trainer, teacherServer]) await server.close();
   await bus.close();
   const spans = { teacher: scoring.spans, student: training.spans, evaluator: evaluating.spans };
-  return { ...spent, run: last, weightsDigest, statesMs, spans };
+  return { ...spent, intervals, weightsDigest, statesMs, spans };
 }
 
 function printRound(round: number, { served, inTurn, pipelined }: Round): void {

@@ -8,7 +8,7 @@ import { barLine, gapLine } from '../../services/cli/display/live-lines.js';
 import { left, Narrator, type Standing } from '../../services/cli/display/narrate.js';
 import { plainDisplay } from '../../services/cli/display/plain.js';
 import { terminalDisplay } from '../../services/cli/display/terminal.js';
-import { measuredInterval, sampleRun } from './run-fixture.js';
+import { measuredInterval, pastOf, sampleRun } from './run-fixture.js';
 
 const stepOf = (interval: number, step: number): RunProgress =>
   RunProgress.fromPartial({
@@ -47,7 +47,7 @@ test('what is left of a run is the steps of all its intervals and the measuremen
     return found;
   };
   const measuring = inState(RunState.MEASURING, 0);
-  narrator.change(measuring);
+  narrator.change(measuring, pastOf(measuring));
   standing(measuring, windowsOf(0, 0));
   nowMs = 1000;
   // A quarter in one second; how long training takes nobody knows yet.
@@ -61,7 +61,7 @@ test('what is left of a run is the steps of all its intervals and the measuremen
   });
   nowMs = 4000;
   const training = inState(RunState.TRAINING, 0);
-  narrator.change(training);
+  narrator.change(training, pastOf(training));
   assert.equal(standing(training, stepOf(0, 1)).left, '');
   nowMs = 6000;
   // 2 s a step: 28 more steps, and three measurements of 4 s.
@@ -72,7 +72,7 @@ test('what is left of a run is the steps of all its intervals and the measuremen
   nowMs = 22_000;
   standing(training, stepOf(0, 10));
   const again = inState(RunState.MEASURING, 1);
-  narrator.change(again);
+  narrator.change(again, pastOf(again));
   standing(again, windowsOf(1, 0));
   nowMs = 24_000;
   // 2 s of this one, 20 steps, two more measurements.
@@ -81,7 +81,7 @@ test('what is left of a run is the steps of all its intervals and the measuremen
   assert.deepEqual(remeasured.details, [`${left(2000 + 20 * 2000 + 2 * 4000)} in all`]);
   nowMs = 26_000;
   const next = inState(RunState.TRAINING, 1);
-  narrator.change(next);
+  narrator.change(next, pastOf(next));
   // The measurement in between has slowed nothing down.
   assert.equal(standing(next, stepOf(1, 11)).left, left(19 * 2000 + 2 * 4000));
 });
@@ -122,7 +122,7 @@ test('a terminal shows progress, what is left and every gap at once', async () =
   );
   const run = inState(RunState.TRAINING, 1);
   try {
-    display.run(run);
+    display.run(run, pastOf(run));
     display.progress(run, stepOf(1, 11));
     await new Promise((resolve) => setTimeout(resolve, 600));
     display.progress(run, stepOf(1, 12));

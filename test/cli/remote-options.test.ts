@@ -122,6 +122,7 @@ const unused = () => {
 /** A scheduler that has no runs. */
 const emptyScheduler = {
   listRuns: async () => ({ runs: [], nextPageToken: '' }),
+  listIntervals: unused,
   createRun: unused,
   getRun: unused,
   watchRun: unused,

@@ -58,6 +58,8 @@ export function reportFixture({ intervals = 6, stepsPerInterval = 50 }: FixtureO
       trainingShare: [0.3, 0.25, 0.15, 0.3][domain]!,
     })),
     intervals: measured,
+    intervalsPlanned: intervals,
+    everyNth: 1,
     steps: Array.from({ length: intervals * stepsPerInterval }, (_, index) => {
       const progress = index / (intervals * stepsPerInterval);
       const wobble = 0.03 * noise[index]!;

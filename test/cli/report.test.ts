@@ -151,6 +151,14 @@ describe('unusual runs', () => {
     for (const key of plotKeys) assert.doesNotMatch(figureOf(page, key), /NaN|Infinity/);
   });
 
+  test('too many intervals to show them all', async () => {
+    const fixture = reportFixture({ intervals: 3, stepsPerInterval: 5 });
+    const page = await renderReport({ ...fixture, intervalsPlanned: 3000, everyNth: 1000 });
+    assert.match(figureOf(page, 'ratios'), /<caption>One interval in 1000, and the last\.<\/caption>/);
+    assert.match(page, /in 3000 intervals/);
+    assert.doesNotMatch(await renderReport(fixture), /One interval in/);
+  });
+
   test('nothing at all yet', async () => {
     const page = await renderReport({
       name: 'new',
@@ -159,6 +167,8 @@ describe('unusual runs', () => {
       digests: [],
       domains: [],
       intervals: [],
+      intervalsPlanned: 0,
+      everyNth: 1,
       steps: [],
       arms: [],
     });

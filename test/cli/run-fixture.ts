@@ -1,5 +1,6 @@
 // A run as the scheduler would report it, for what shows runs.
 import { Interval, Run, RunSpec, RunState } from '#proto/ddk/v1/types';
+import { RunPast } from '../../services/cli/display/run-past.js';
 
 export const domainNames = ['code', 'prose'] as const;
 
@@ -44,4 +45,11 @@ export function sampleRun(fields: Partial<Run> = {}): Run {
     checkpointDigest: 'sha256:base',
   });
   return { ...run, ...fields };
+}
+
+/** What went before, of a run that has all of its intervals itself. */
+export function pastOf(run: Run): RunPast {
+  const past = new RunPast();
+  for (const interval of run.intervals) past.add(interval);
+  return past;
 }

@@ -23,6 +23,7 @@ const deaths = [
   'checkpoint.after_durable',
   'trainer.before_commit',
   'trainer.after_commit',
+  'scheduler.archived',
   'trainer.exporting',
 ];
 

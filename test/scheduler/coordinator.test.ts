@@ -1,75 +1,13 @@
 // The coordinator over a store and a bus in memory, with workers that fail, die and overtake one another.
 import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
-import { DdkError, ManualClock, silentLogger, systemClock } from '#base';
-import { type Bus, openMemoryBus } from '#bus';
+import test from 'node:test';
+import { DdkError, ManualClock } from '#base';
 import { IntervalRecord, WorkState } from '#proto/ddk/v1/types';
-import { openMemoryStore, type Store } from '#store';
-import { decodeRunEvent, publishRunEvent, runEventSubject } from '#work';
-import { Coordinator, type CoordinatorOptions } from '../../services/scheduler/coordinator.js';
-import { storeRun } from '../../services/scheduler/create-run.js';
+import { runEventSubject } from '#work';
 import type { RunState } from '../../services/scheduler/run-state.js';
-import { RunStore } from '../../services/scheduler/run-store.js';
 import { workKey } from '../../services/scheduler/work-records.js';
-import { busWorkers } from '../../services/scheduler/workers.js';
-import { domains, exampleSpec } from './example.js';
+import { scene } from './coordinator-scene.js';
 import { startFakeWorkers, workerDied } from './fake-workers.js';
-
-interface Scene {
-  readonly store: Store;
-  readonly bus: Bus;
-  readonly runs: RunStore;
-  /** `deaf`: hears no events. */
-  coordinator(options?: Partial<CoordinatorOptions>, deaf?: boolean): Promise<Coordinator>;
-  create(name: string, intervals?: number): Promise<string>;
-  until(runId: string, what: (state: RunState) => boolean): Promise<RunState>;
-}
-
-async function scene(t: TestContext): Promise<Scene> {
-  const store = openMemoryStore();
-  const bus = openMemoryBus();
-  const runs = new RunStore(store.records, silentLogger);
-  t.after(async () => {
-    await bus.close();
-    await store.close();
-  });
-  return {
-    store,
-    bus,
-    runs,
-    async coordinator(options = {}, deaf = false) {
-      const coordinator = new Coordinator({
-        store,
-        runs,
-        workers: busWorkers(bus, { outliveScheduler: false }),
-        prepare: async () => domains,
-        publish: (runId, event) => publishRunEvent(bus, 'ddk/scheduler', runId, event),
-        clock: systemClock,
-        logger: silentLogger,
-        intervalMs: 10,
-        ...options,
-      });
-      await bus.subscribe(runEventSubject('*', '>'), (message) => {
-        const event = decodeRunEvent(message);
-        if (!deaf && event && event.kind?.$case !== 'progress') coordinator.hint(event.runId);
-      });
-      await coordinator.start();
-      t.after(() => coordinator.close());
-      return coordinator;
-    },
-    async create(name, intervals = 2) {
-      const spec = { ...exampleSpec({ intervals }), name };
-      const run = await storeRun(store.records, runs, { requestId: name, spec, atMs: Date.now() });
-      return run.state.id;
-    },
-    async until(runId, what) {
-      const deadline = AbortSignal.timeout(5_000);
-      for await (const { state } of runs.watch(runId, deadline)) if (what(state)) return state;
-      const { state } = await runs.find(runId);
-      throw new Error(`the run is still ${state.phase.kind} ${state.interval}`);
-    },
-  };
-}
 
 function milestone(): { readonly waited: Promise<void>; reached(): void } {
   let reached: () => void = () => {};
@@ -280,6 +218,7 @@ test('a damaged record does not keep the other runs from going on', async (t) =>
   const { store, bus, coordinator, create, until } = await scene(t);
   await startFakeWorkers(store, bus);
   await store.records.create('runs/r-damaged', Uint8Array.of(255, 255));
+  await store.records.create('names/damaged', Buffer.from('r-damaged'));
   const runId = await create('sound', 1);
   await coordinator();
   await until(runId, succeeded);

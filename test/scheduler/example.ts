@@ -1,18 +1,22 @@
 // A small run for the tests of the scheduler: three domains, gaps that shrink with training.
 import assert from 'node:assert/strict';
-import type { DomainGap, RunSpec } from '#proto/ddk/v1/types';
+import type { Domain, DomainGap, Interval, RunSpec } from '#proto/ddk/v1/types';
 import { MixturePolicy, RunSpec as RunSpecMessage } from '#proto/ddk/v1/types';
 import type { WorkReport } from '../../services/scheduler/events.js';
 import { createRun, transition } from '../../services/scheduler/machine.js';
-import type { RunState } from '../../services/scheduler/run-state.js';
+import { closedIntervals, intervalAt, type RunState } from '../../services/scheduler/run-state.js';
 
-export const domains = ['code', 'prose', 'mail'].map((name, id) => ({
-  id,
-  name,
-  trainTokens: BigInt(1000 * (id + 1)),
-  trainWindows: 10n,
-  validationSamples: 5,
-}));
+export const domains = domainsNamed(['code', 'prose', 'mail']);
+
+export function domainsNamed(names: readonly string[]): Domain[] {
+  return names.map((name, id) => ({
+    id,
+    name,
+    trainTokens: BigInt(1000 * (id + 1)),
+    trainWindows: 10n,
+    validationSamples: 5,
+  }));
+}
 
 export function exampleSpec(changes: { intervals?: number; alpha?: number } = {}): RunSpec {
   return RunSpecMessage.create({
@@ -30,8 +34,12 @@ export function exampleSpec(changes: { intervals?: number; alpha?: number } = {}
 }
 
 /** Losses that depend on the checkpoint's name only, as a measurement does. */
-export function gapsOf(checkpointDigest: string, trainedIntervals: number): DomainGap[] {
-  return domains.map(({ id, name }) => {
+export function gapsOf(
+  checkpointDigest: string,
+  trainedIntervals: number,
+  over: readonly Domain[] = domains,
+): DomainGap[] {
+  return over.map(({ id, name }) => {
     const noise =
       [...checkpointDigest].reduce((sum, char) => (sum * 31 + char.charCodeAt(0) + id) % 97, 7) / 970;
     const excess = (0.2 + 0.4 * id) / (1 + trainedIntervals) + noise;
@@ -71,7 +79,7 @@ export function doneReport(state: RunState, atMs = 2000): WorkReport {
         kind: 'interval_trained',
         attempt,
         interval,
-        step: state.intervals[interval]!.endStep,
+        step: intervalAt(state, interval)!.endStep,
         checkpointDigest: `${state.checkpointDigest}>${interval}`,
         metricsDigest: `metrics-${interval}`,
         windowsDrawn: [1n, 2n, 3n],
@@ -93,6 +101,18 @@ export function advance(state: RunState, phase: string, interval?: number): RunS
     current = transition(current, doneReport(current)).state;
   }
   throw new Error(`the run never came to ${phase}`);
+}
+
+/** Every interval of a run that goes well from the given state to its end. */
+export function historyOf(state: RunState): Interval[] {
+  const closed: Interval[] = [];
+  let current = state;
+  while (current.phase.kind !== 'succeeded') {
+    const next = transition(current, doneReport(current)).state;
+    closed.push(...closedIntervals(current, next));
+    current = next;
+  }
+  return [...closed, ...current.intervals];
 }
 
 /** Why a run is paused or has failed. */

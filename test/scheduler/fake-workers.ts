@@ -2,7 +2,7 @@
 import { DdkError, silentLogger } from '#base';
 import type { Bus, Stop } from '#bus';
 import type { WorkItem } from '#proto/ddk/v1/events';
-import { EvaluationRecord, ExportRecord, IntervalRecord, WorkState } from '#proto/ddk/v1/types';
+import { type Domain, EvaluationRecord, ExportRecord, IntervalRecord, WorkState } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 import {
   type Assignment,
@@ -13,7 +13,7 @@ import {
   type WorkRecord,
 } from '#work';
 import { workKey } from '../../services/scheduler/work-records.js';
-import { gapsOf } from './example.js';
+import { domains as exampleDomains, gapsOf } from './example.js';
 
 export interface FakeWorkers {
   /** Items taken so far, in order: `train/0`, `evaluate/1` and so on. */
@@ -25,7 +25,21 @@ export interface FakeWorkers {
 
 type Work = 'train' | 'evaluate' | 'export';
 
-export async function startFakeWorkers(store: Store, bus: Bus, worker = 'worker-1'): Promise<FakeWorkers> {
+interface FakeWorkersOptions {
+  readonly domains?: readonly Domain[];
+  /** Digest of the checkpoint that an interval ends with. */
+  readonly checkpointOf?: (base: string, interval: number) => string;
+}
+
+export async function startFakeWorkers(
+  store: Store,
+  bus: Bus,
+  {
+    domains = exampleDomains,
+    checkpointOf = (base, interval) => `${base}>${interval}`,
+  }: FakeWorkersOptions = {},
+): Promise<FakeWorkers> {
+  const worker = 'worker-1';
   const stops: Stop[] = [];
   const fake: FakeWorkers = {
     taken: [],
@@ -72,7 +86,7 @@ export async function startFakeWorkers(store: Store, bus: Bus, worker = 'worker-
     'evaluate',
     EvaluationRecord,
     async (item, { record, commit }) => {
-      const gaps = gapsOf(record.checkpointDigest, item.interval);
+      const gaps = gapsOf(record.checkpointDigest, item.interval, domains);
       await commit({ state: WorkState.COMPLETE, gaps });
     },
     ({ runId, interval, attempt }, { gaps }) =>
@@ -87,9 +101,9 @@ export async function startFakeWorkers(store: Store, bus: Bus, worker = 'worker-
       await commit({
         state: WorkState.COMPLETE,
         step: record.endStep,
-        checkpointDigest: `${record.baseCheckpointDigest}>${interval}`,
+        checkpointDigest: checkpointOf(record.baseCheckpointDigest, interval),
         metricsDigest: `metrics-${interval}`,
-        windowsDrawn: [1n, 2n, 3n],
+        windowsDrawn: domains.map(({ id }) => BigInt(id + 1)),
       });
     },
     ({ runId, interval, attempt }, { step, checkpointDigest }) =>

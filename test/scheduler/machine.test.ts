@@ -8,8 +8,8 @@ import type { RunInput, WorkReport } from '../../services/scheduler/events.js';
 import { transition } from '../../services/scheduler/machine.js';
 import { mostFailures } from '../../services/scheduler/reports.js';
 import { requestProblem } from '../../services/scheduler/requests.js';
-import type { RunState } from '../../services/scheduler/run-state.js';
-import { advance, domains, doneReport, reasonOf, started } from './example.js';
+import { intervalAt, type RunState } from '../../services/scheduler/run-state.js';
+import { advance, domains, doneReport, historyOf, reasonOf, started } from './example.js';
 
 const atMs = 5000;
 
@@ -59,7 +59,7 @@ test('a run measures before every interval and once after the last, then exports
 });
 
 test('intervals record what was measured, planned and trained', () => {
-  const { intervals } = advance(started({ intervals: 2 }), 'succeeded');
+  const intervals = historyOf(started({ intervals: 2 }));
   assert.deepEqual(
     intervals.map(({ index, firstStep, endStep }) => [index, firstStep, endStep]),
     [
@@ -82,7 +82,7 @@ test('intervals record what was measured, planned and trained', () => {
 });
 
 test('interval 0 is drawn uniformly, later ones by Eq. 2', () => {
-  const { intervals } = advance(started({ intervals: 3 }), 'succeeded');
+  const intervals = historyOf(started({ intervals: 3 }));
   let mixture: MixtureState | undefined;
   for (const interval of intervals.slice(0, 3)) {
     const measurements = interval.gaps.map((gap, i) => ({
@@ -106,7 +106,7 @@ test('each phase commands exactly its work, and the same again after a restart',
       kind: 'train',
       interval: 1,
       attempt: training.attempt,
-      weights: training.intervals[1]!.weights,
+      weights: intervalAt(training, 1)!.weights,
       baseCheckpointDigest: 'sha256:base>0',
       firstStep: 10,
       endStep: 20,
@@ -275,10 +275,9 @@ test('a succeeded run that is extended trains on from its final gaps', () => {
   const end = advance(state, 'succeeded');
   assert.equal(end.checkpointDigest, 'sha256:base>0>1>2');
   // Extending gives what planning all intervals at once gives.
-  const straight = advance(started({ intervals: 3 }), 'succeeded');
   assert.deepEqual(
-    end.intervals.map(({ weights }) => weights),
-    straight.intervals.map(({ weights }) => weights),
+    historyOf(state).map(({ weights }) => weights),
+    historyOf(started({ intervals: 3 })).map(({ weights }) => weights),
   );
 });
 

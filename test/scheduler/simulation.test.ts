@@ -1,7 +1,6 @@
 // Faults by the thousand: whatever is lost, repeated, reordered or killed, the run ends as if nothing had been.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { RunState } from '../../services/scheduler/run-state.js';
 import { type Bug, intervals, stepsPerInterval, World } from './simulation.js';
 
 const seeds = 2000;
@@ -9,16 +8,16 @@ const disturbances = 200;
 /** Rounds in which nothing goes wrong that suffice from any state: two an interval's phase, with room for retries. */
 const healingRounds = 60;
 
-function undisturbed(): RunState {
+function undisturbed(): World {
   const world = new World(1);
   for (let round = 0; round < healingRounds; round++) world.heal();
-  return world.state;
+  return world;
 }
 
 /** What a run has come to, apart from the attempts and times it took. */
-function outcome(state: RunState): unknown {
+function outcome({ state, history }: World): unknown {
   const { phase, interval, intervalsPlanned, checkpointDigest, best, exportDigest } = state;
-  const lineage = state.intervals.map(({ measuredAt: _, trainedAt: __, ...rest }) => rest);
+  const lineage = history.map(({ measuredAt: _, trainedAt: __, ...rest }) => rest);
   return { phase, interval, intervalsPlanned, checkpointDigest, best, exportDigest, lineage };
 }
 
@@ -26,12 +25,12 @@ function simulate(seed: number, expected: unknown, bug: Bug = 'none'): World {
   const world = new World(seed, bug);
   for (let i = 0; i < disturbances; i++) world.disturb();
   for (let round = 0; round < healingRounds && world.state.phase.kind !== 'succeeded'; round++) world.heal();
-  assert.deepEqual(outcome(world.state), expected);
+  assert.deepEqual(outcome(world), expected);
   return world;
 }
 
 test('the undisturbed world trains every step once', () => {
-  const state = undisturbed();
+  const { state } = undisturbed();
   assert.equal(state.phase.kind, 'succeeded');
   assert.equal(state.checkpointDigest.split(' ').length - 1, intervals * stepsPerInterval);
 });
@@ -53,7 +52,13 @@ test(`${seeds} disturbed worlds come to the same end`, () => {
   }
 });
 
-for (const bug of ['no fence', 'assigns without looking', 'takes any report for its own'] as const) {
+for (const bug of [
+  'no fence',
+  'assigns without looking',
+  'takes any report for its own',
+  'keeps intervals after the run is saved',
+  'keeps intervals that are not committed',
+] as const) {
   test(`a planted bug is found: ${bug}`, () => {
     const expected = outcome(undisturbed());
     const found = Array.from({ length: 200 }, (_, seed) => seed).some((seed) => {

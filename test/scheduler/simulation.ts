@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { unreachable } from '#base';
 import {
-  type DomainGap,
   type EvaluationRecord,
   type ExportRecord,
+  type Interval,
   type IntervalRecord,
   WorkState,
 } from '#proto/ddk/v1/types';
@@ -21,25 +21,17 @@ import { type Command, commandsFor } from '../../services/scheduler/commands.js'
 import type { RunInput, WorkReport } from '../../services/scheduler/events.js';
 import { createRun, transition } from '../../services/scheduler/machine.js';
 import { mostFailures } from '../../services/scheduler/reports.js';
-import type { RunState } from '../../services/scheduler/run-state.js';
+import { closedIntervals, type RunState } from '../../services/scheduler/run-state.js';
 import { type OutstandingRecord, outstandingWork, reportOf } from '../../services/scheduler/work-report.js';
-import { domains, exampleSpec, gapsOf } from './example.js';
+import { domains, exampleSpec } from './example.js';
+import { type AnyRecord, checkRecord, computed, type Item, keyOf } from './simulated-work.js';
 
 export const intervals = 3;
 export const stepsPerInterval = 4;
 
-type AnyRecord = IntervalRecord | EvaluationRecord | ExportRecord;
-type Assigned = 'evaluate' | 'train' | 'export';
-
 interface Stored<T> {
   readonly value: T;
   readonly revision: number;
-}
-
-interface Item {
-  readonly work: Assigned;
-  readonly interval: number;
-  readonly attempt: number;
 }
 
 interface Worker {
@@ -49,18 +41,13 @@ interface Worker {
 }
 
 /** Mistakes to plant, so that the simulation can show that it would find them. */
-export type Bug = 'no fence' | 'assigns without looking' | 'takes any report for its own' | 'none';
-
-const gapsMemo = new Map<string, DomainGap[]>();
-
-function measuredGaps(checkpointDigest: string, interval: number): DomainGap[] {
-  let gaps = gapsMemo.get(checkpointDigest);
-  if (gaps === undefined) {
-    gaps = gapsOf(checkpointDigest, interval);
-    gapsMemo.set(checkpointDigest, gaps);
-  }
-  return gaps;
-}
+export type Bug =
+  | 'no fence'
+  | 'assigns without looking'
+  | 'takes any report for its own'
+  | 'keeps intervals after the run is saved'
+  | 'keeps intervals that are not committed'
+  | 'none';
 
 export class World {
   readonly trace: string[] = [];
@@ -69,6 +56,10 @@ export class World {
   /** How hostile this world is, 0 to 1: calm ones get far, wild ones see every accident. */
   readonly #faults: number;
   #run: Stored<RunState>;
+  /** Records of final intervals, by index. */
+  readonly #kept = new Map<number, Interval>();
+  /** Every reading is another: what two schedulers make of one report differs. */
+  #clock = 0;
   /** What each scheduler believes; it may have been overtaken. */
   readonly #beliefs: [Stored<RunState>, Stored<RunState>];
   readonly #records = new Map<string, Stored<AnyRecord>>();
@@ -91,6 +82,17 @@ export class World {
 
   get state(): RunState {
     return this.#run.value;
+  }
+
+  /** Every interval of the run, by its records. */
+  get history(): Interval[] {
+    const { intervals } = this.state;
+    const kept = Array.from({ length: intervals[0]?.index ?? 0 }, (_, index) => {
+      const interval = this.#kept.get(index);
+      assert.ok(interval, `interval ${index} is in no record`);
+      return interval;
+    });
+    return [...kept, ...intervals];
   }
 
   /** One thing happens, good or bad. */
@@ -135,7 +137,7 @@ export class World {
       case 'publish':
         return;
       case 'prepare':
-        this.#apply(scheduler, { kind: 'prepared', attempt: command.attempt, domains, atMs: 0 });
+        this.#apply(scheduler, { kind: 'prepared', attempt: command.attempt, domains, atMs: this.#now() });
         return;
       case 'evaluate':
         this.#assign({ work: 'evaluate', ...command }, (existing) =>
@@ -184,11 +186,11 @@ export class World {
     const work = outstandingWork(state);
     const record = work && this.#records.get(keyOf({ work, interval }))?.value;
     if (work === undefined || record === undefined) return;
-    const report = reportOf(state, { work, record } as OutstandingRecord, 0);
+    const report = reportOf(state, { work, record } as OutstandingRecord, this.#now());
     if (report) this.#reports.push(report);
     if (report) this.#apply(scheduler, report);
     else if (giveUp && isOpen(record, attempt))
-      this.#apply(scheduler, { kind: 'work_lost', attempt, atMs: 0 });
+      this.#apply(scheduler, { kind: 'work_lost', attempt, atMs: this.#now() });
   }
 
   #repeatReport(scheduler: 0 | 1): void {
@@ -204,23 +206,49 @@ export class World {
 
   #ask(scheduler: 0 | 1, kind: 'pause_requested' | 'resume_requested'): void {
     this.#refresh(scheduler);
-    this.#apply(scheduler, { kind, atMs: 0 });
+    this.#apply(scheduler, { kind, atMs: this.#now() });
   }
 
   /** A transition from what the scheduler believes, committed only if nobody was faster. */
   #apply(scheduler: 0 | 1, input: RunInput): void {
     const belief = this.#beliefs[scheduler];
     const { state, commands } = transition(belief.value, input);
-    if (state === belief.value || belief.revision !== this.#run.revision) return;
+    if (state === belief.value) return;
+    if (this.#bug !== 'keeps intervals after the run is saved') this.#keep(belief.value, state);
+    // Now and then the scheduler dies before it gets to save anything.
+    const dies = this.#draw() < 0.3 * this.#faults;
+    if (dies || belief.revision !== this.#run.revision) return;
     this.trace.push(
       `scheduler ${scheduler}: ${input.kind} -> ${state.phase.kind} ${state.interval} attempt ${state.attempt}`,
     );
     checkRun(this.#run.value, state);
+    const before = this.history;
     if (input.kind === 'work_failed' && input.retryable) this.#countFailure(input, state);
     this.#run = { value: state, revision: belief.revision + 1 };
     this.#beliefs[scheduler] = this.#run;
     // Now and then the scheduler dies before it gets to perform anything.
-    if (this.#draw() > 0.7 * this.#faults) for (const command of commands) this.#command(scheduler, command);
+    const lives = this.#draw() > 0.7 * this.#faults;
+    if (lives && this.#bug === 'keeps intervals after the run is saved') this.#keep(belief.value, state);
+    checkHistory(before, this.history);
+    if (lives) for (const command of commands) this.#command(scheduler, command);
+  }
+
+  #now(): number {
+    this.#clock += 1;
+    return this.#clock;
+  }
+
+  /** Makes records of the intervals that leave the run's. Where there is one already, it must be the same. */
+  #keep(before: RunState, after: RunState): void {
+    const uncommitted = this.#bug === 'keeps intervals that are not committed';
+    const final = uncommitted
+      ? after.intervals.filter(({ checkpointDigest }) => checkpointDigest !== '')
+      : closedIntervals(before, after);
+    for (const interval of final) {
+      const there = this.#kept.get(interval.index);
+      if (there) assert.deepEqual(interval, there, 'an interval was kept in two forms');
+      else this.#kept.set(interval.index, interval);
+    }
   }
 
   /** However often work fails, a run pauses only where it has got no further. */
@@ -297,40 +325,12 @@ export class World {
   }
 }
 
-function keyOf({ work, interval }: { work: Assigned; interval: number }): string {
-  return work === 'export' ? work : `${work}/${interval}`;
-}
-
-/** What a worker makes of its record. A checkpoint's name spells out every step applied and the weights it was drawn by. */
-function computed(item: Item, record: AnyRecord, complete: boolean): AnyRecord {
-  if ('gaps' in record) {
-    if (!complete) return record;
-    return {
-      ...record,
-      state: WorkState.COMPLETE,
-      gaps: measuredGaps(record.checkpointDigest, item.interval),
-    };
-  }
-  if ('exportDigest' in record) {
-    if (!complete) return record;
-    return { ...record, state: WorkState.COMPLETE, exportDigest: `export of ${record.checkpointDigest}` };
-  }
-  const from = record.checkpointDigest === '' ? record.baseCheckpointDigest : record.checkpointDigest;
-  const to = complete ? record.endStep : Math.min(record.step + 1, record.endStep - 1);
-  const draw = record.weights.map((weight) => weight.toFixed(4)).join('/');
-  let checkpointDigest = from;
-  for (let step = record.step + 1; step <= to; step++) checkpointDigest += ` ${step}:${draw}`;
-  const state = complete ? WorkState.COMPLETE : WorkState.RUNNING;
-  return { ...record, state, step: Math.max(to, record.step), checkpointDigest };
-}
-
 function checkRun(before: RunState, after: RunState): void {
   assert.ok(after.attempt >= before.attempt, 'the attempt went back');
   assert.ok(after.interval >= before.interval, 'the interval went back');
   assert.ok(after.interval - before.interval <= 1, 'an interval was left out');
   assert.ok(after.checkpointDigest.startsWith(before.checkpointDigest), 'the lineage was cut');
-  const trained = before.intervals.filter((interval) => interval.checkpointDigest !== '');
-  assert.deepEqual(after.intervals.slice(0, trained.length), trained, 'a trained interval changed');
+  assert.ok(after.intervals.length <= 2, 'the record grows with the intervals');
   const steps = after.checkpointDigest.split(' ').slice(1);
   assert.deepEqual(
     steps.map((step) => Number.parseInt(step, 10)),
@@ -339,11 +339,14 @@ function checkRun(before: RunState, after: RunState): void {
   );
 }
 
-function checkRecord(key: string, before: AnyRecord, after: AnyRecord): void {
-  assert.ok(after.attempt >= before.attempt, `the attempt of ${key} went back`);
-  if (!('step' in before) || !('step' in after)) return;
-  assert.ok(before.state !== WorkState.COMPLETE, `the complete ${key} was written again`);
-  assert.ok(after.step >= before.step || before.step === 0, `the steps of ${key} went back`);
+function checkHistory(before: readonly Interval[], after: readonly Interval[]): void {
+  const trained = before.filter((interval) => interval.checkpointDigest !== '');
+  assert.deepEqual(after.slice(0, trained.length), trained, 'a trained interval changed');
+  assert.deepEqual(
+    after.map(({ index }) => index),
+    after.map((_, index) => index),
+    'the history has gaps',
+  );
 }
 
 /** Mulberry32: small, fast, and the same everywhere. */

@@ -1,12 +1,14 @@
 // `ddk runs`, `ddk show` and `ddk watch`: looking at runs, with or without a process at work on them.
 import { formatDurationMs } from '#base';
-import { type Run, RunState } from '#proto/ddk/v1/types';
+import { type Interval, type Run, RunState } from '#proto/ddk/v1/types';
 import { gapTable, isOver, lastMeasured, runLine, stateName } from '../display/describe-run.js';
 import type { Display } from '../display/display.js';
+import { RunPast } from '../display/run-past.js';
 import { table } from '../display/table.js';
 import { followRun } from '../follow.js';
+import { type History, storedHistory } from '../history.js';
 import { findRun, listRuns } from '../run-records.js';
-import type { Session } from '../session.js';
+import type { CommandContext, Session } from '../session.js';
 
 export async function showRuns({ data, display }: Session): Promise<void> {
   tellRuns(display, await listRuns(data.store), `No runs in ${data.root} yet. \`ddk run SPEC\` starts one.`);
@@ -25,11 +27,10 @@ export function tellRuns(display: Display, runs: readonly Run[], none: string): 
       undefined,
     );
     const age = run.createdAt ? `${formatDurationMs(Date.now() - run.createdAt.getTime())} ago` : '';
-    const trained = run.intervals.filter((i) => i.checkpointDigest !== '').length;
     return [
       run.spec?.name ?? run.id,
       stateName(run.state),
-      `${trained} of ${run.intervalsPlanned}`,
+      `${run.interval} of ${run.intervalsPlanned}`,
       worst ? `${worst.domain} ${worst.ratio.toFixed(3)}` : '–',
       age,
     ];
@@ -45,11 +46,22 @@ export function tellRuns(display: Display, runs: readonly Run[], none: string): 
 }
 
 export async function showRun(session: Session, name: string): Promise<void> {
-  tellRun(session.display, await findRun(session.data.store, name));
+  const { store } = session.data;
+  await tellRun(session, await findRun(store, name), storedHistory(store));
 }
 
-/** All that is known of a run. */
-export function tellRun(display: Display, run: Run): void {
+/** All that is known of a run; for scripts with every interval it had. */
+export async function tellRun(
+  { display, options }: CommandContext,
+  run: Run,
+  history: History,
+): Promise<void> {
+  const past = new RunPast();
+  const intervals: Interval[] = [];
+  for await (const interval of history(run)) {
+    past.add(interval);
+    if (options.json) intervals.push(interval);
+  }
   const lines = [
     `run         ${run.spec?.name ?? run.id}  (${run.id})`,
     `state       ${runLine(run)}`,
@@ -59,9 +71,9 @@ export function tellRun(display: Display, run: Run): void {
     ...(run.exportDigest ? [`export      ${run.exportDigest}`] : []),
     ...(run.reason ? [`reason      ${run.reason.code}: ${run.reason.message}`] : []),
     '',
-    gapTable(run),
+    gapTable(run, past),
   ];
-  display.result(lines.join('\n'), { run });
+  display.result(lines.join('\n'), { run: { ...run, intervals } });
 }
 
 export async function watchRun(session: Session, name: string): Promise<void> {
@@ -69,7 +81,7 @@ export async function watchRun(session: Session, name: string): Promise<void> {
   const run = await findRun(data.store, name);
   const running = isOver(run) ? undefined : await session.running();
   if (!running) {
-    display.run(run);
+    display.run(run, await new RunPast().follow(run, storedHistory(data.store)));
     const idle = !isOver(run) && run.state !== RunState.PAUSED;
     display.result(
       idle

@@ -3,6 +3,7 @@ import { DdkError } from '#base';
 import { type Run, RunState } from '#proto/ddk/v1/types';
 import { runLine } from '../display/describe-run.js';
 import { followRun } from '../follow.js';
+import { servedHistory } from '../history.js';
 import { type RunServices, withScheduler } from '../remote.js';
 import type { RemoteAddress } from '../remote-options.js';
 import { findRun, listRuns } from '../run-records.js';
@@ -11,9 +12,6 @@ import { readSpec } from '../spec/read-spec.js';
 import { tellRun, tellRuns } from './inspect-runs.js';
 import { conclude, type RunOptions, startRun, submitOnce } from './run.js';
 import { askFor } from './steer.js';
-
-/** Runs of many intervals are large; a page stays far below the limit of a message. */
-const mostRunsAPage = 50;
 
 /** Submits to the store that the services share with the data folder, creates the run and follows it. */
 export async function runRemotely(
@@ -72,7 +70,7 @@ export async function showRunsRemotely(
   await withScheduler(remote, async ({ scheduler }) => {
     const all: Run[] = [];
     for (let pageToken = ''; ; ) {
-      const page = await scheduler.listRuns({ pageSize: mostRunsAPage, pageToken }, { signal });
+      const page = await scheduler.listRuns({ pageSize: 0, pageToken }, { signal });
       all.push(...page.runs);
       pageToken = page.nextPageToken;
       if (pageToken === '') break;
@@ -86,13 +84,14 @@ export async function showRunsRemotely(
 }
 
 export async function showRunRemotely(
-  { display, signal }: CommandContext,
+  context: CommandContext,
   remote: RemoteAddress,
   name: string,
 ): Promise<void> {
+  const { signal } = context;
   await withScheduler(remote, async ({ scheduler }) => {
     const { run } = await scheduler.getRun({ run: name }, { signal });
-    if (run) tellRun(display, run);
+    if (run) await tellRun(context, run, servedHistory(scheduler, signal));
   });
 }
 

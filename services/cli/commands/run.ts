@@ -6,6 +6,7 @@ import { openModel } from '#model';
 import { type Run, RunState } from '#proto/ddk/v1/types';
 import { openCheckpoint } from '#train';
 import { readStudent } from '#work';
+import { readIntervals } from '../../scheduler/history.js';
 import type { Claim } from '../claim.js';
 import type { DataFolder } from '../data-folder.js';
 import { farewell } from '../display/farewell.js';
@@ -188,7 +189,7 @@ async function baseOf(
   if (from === undefined) return started;
   const source = await findRun(data.store, from);
   // The other run may have gone on since; a fork that has begun stays where it began.
-  if (source.intervals.some((i) => i.checkpointDigest === started)) return started;
+  if (started !== undefined && (await hasReached(data, source, started))) return started;
   const digest = fromBest ? source.bestCheckpointDigest : source.checkpointDigest;
   if (digest === '')
     throw new DdkError(
@@ -196,6 +197,13 @@ async function baseOf(
       `The run "${from}" has no ${fromBest ? 'measured' : 'committed'} checkpoint to start from yet.`,
     );
   return digest;
+}
+
+/** Whether a run has ever committed this checkpoint at the end of an interval. */
+async function hasReached({ store }: DataFolder, run: Run, checkpointDigest: string): Promise<boolean> {
+  for await (const interval of readIntervals(store.records, run))
+    if (interval.checkpointDigest === checkpointDigest) return true;
+  return false;
 }
 
 const runNamed = async (data: DataFolder, name: string): Promise<Run | undefined> =>

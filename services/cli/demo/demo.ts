@@ -7,10 +7,12 @@ import { type Run, RunState } from '#proto/ddk/v1/types';
 import type { Claim } from '../claim.js';
 import { executeRun, placement } from '../commands/run.js';
 import { openDataFolder } from '../data-folder.js';
-import { lastMeasured, percent, perplexity, runLine, shareOfTraining } from '../display/describe-run.js';
+import { lastMeasured, percent, perplexity, runLine } from '../display/describe-run.js';
+import { RunPast } from '../display/run-past.js';
 import { table } from '../display/table.js';
 import { startEmbedded } from '../embedded.js';
 import { finishRun, writeReport } from '../finish.js';
+import { storedHistory } from '../history.js';
 import { pretrainModel } from '../pretrain/pretrain-model.js';
 import type { PretrainSettings } from '../pretrain/settings.js';
 import type { Session } from '../session.js';
@@ -71,7 +73,8 @@ async function holdDemonstration(
   const [ddk, ...others] = runs;
   if (!ddk) throw new DdkError('internal', 'the demonstration has no arms');
   const report = await writeReport(data.store, ddk, data.runFolder('demo-ddk'), others);
-  const table = comparison(runs, arms(texts, teacher, student));
+  const past = await new RunPast().follow(ddk, storedHistory(data.store));
+  const table = comparison(runs, past, arms(texts, teacher, student));
   const took = formatDurationMs(performance.now() - started);
   display.result(
     [
@@ -139,11 +142,11 @@ async function runArms(session: Session, all: readonly [Arm, ...Arm[]], claim: C
   }
 }
 
-function comparison(runs: readonly Run[], all: readonly Arm[]): string {
+function comparison(runs: readonly Run[], past: RunPast, all: readonly Arm[]): string {
   const [ddk] = runs;
   const domains = ddk?.domains ?? [];
   const gapsOf = (run: Run | undefined) => (run && lastMeasured(run)?.gaps) ?? [];
-  const start = ddk?.intervals[0]?.gaps ?? [];
+  const { start } = past;
   const cells = (
     losses: (gaps: readonly { studentLoss: number; teacherLoss: number; ratio: number }[]) => string[],
   ) => runs.flatMap((run) => losses(gapsOf(run)));
@@ -155,7 +158,7 @@ function comparison(runs: readonly Run[], all: readonly Arm[]): string {
       perplexity(gaps[d]?.studentLoss ?? Number.NaN),
       (gaps[d]?.ratio ?? Number.NaN).toFixed(3),
     ]),
-    percent(ddk ? shareOfTraining(ddk, d) : Number.NaN),
+    percent(past.share(d)),
   ]);
   const mean = (values: readonly number[]) => values.reduce((s, v) => s + v, 0) / values.length;
   const meanRow = [

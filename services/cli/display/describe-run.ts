@@ -1,6 +1,7 @@
 // A run in words and tables.
 import type { Interval, Run } from '#proto/ddk/v1/types';
 import { RunState } from '#proto/ddk/v1/types';
+import type { RunPast } from './run-past.js';
 import { table } from './table.js';
 
 const stateNames: Record<RunState, string> = {
@@ -47,12 +48,11 @@ export function runLine(run: Run): string {
 }
 
 /** Domains with their gaps and weights as last measured. */
-export function gapTable(run: Run): string {
+export function gapTable(run: Run, past: RunPast): string {
   const measured = lastMeasured(run);
-  const first = run.intervals.find((i) => i.gaps.length > 0);
   const rows = run.domains.map((domain, d) => {
     const gap = measured?.gaps[d];
-    const start = first?.gaps[d];
+    const start = past.start[d];
     const weight = measured?.weights[d] ?? run.intervals.findLast((i) => i.weights.length > 0)?.weights[d];
     return [
       domain.name,
@@ -61,7 +61,7 @@ export function gapTable(run: Run): string {
       gap ? perplexity(gap.studentLoss) : '–',
       gap ? gap.ratio.toFixed(3) : '–',
       weight === undefined ? '–' : percent(weight),
-      percent(shareOfTraining(run, d)),
+      percent(past.share(d)),
     ];
   });
   return table(
@@ -76,18 +76,6 @@ export function gapTable(run: Run): string {
     ],
     rows,
   );
-}
-
-/** Fraction of the windows drawn so far that came from domain `d`; NaN before any. */
-export function shareOfTraining(run: Run, d: number): number {
-  let drawn = 0;
-  let all = 0;
-  for (const interval of run.intervals)
-    for (const [domain, windows] of interval.windowsDrawn.entries()) {
-      all += Number(windows);
-      if (domain === d) drawn += Number(windows);
-    }
-  return drawn / all;
 }
 
 export const perplexity = (loss: number): string => {

@@ -2,6 +2,7 @@
 
 import type { RunProgress } from '#proto/ddk/v1/events';
 import type { Run } from '#proto/ddk/v1/types';
+import type { RunPast } from './run-past.js';
 
 /** Work that is measured in units done of a total, such as bytes of text or steps of training. */
 interface Task {
@@ -16,8 +17,8 @@ export interface Display {
   /** A problem that does not end the command. */
   warn(text: string): void;
   task(title: string, unit: string): Task;
-  /** A change of a run. */
-  run(run: Run): void;
+  /** A change of a run, and what went before. */
+  run(run: Run, past: RunPast): void;
   /** Where the work in hand stands. */
   progress(run: Run, progress: RunProgress): void;
   /** The command's result: text for people, `data` for scripts. */

@@ -4,6 +4,7 @@ import type { RunProgress } from '#proto/ddk/v1/events';
 import type { Run } from '#proto/ddk/v1/types';
 import { gapTable, lastMeasured, runLine } from './describe-run.js';
 import { RunEstimate, stepsPlanned } from './run-estimate.js';
+import type { RunPast } from './run-past.js';
 
 /** A bar's worth of progress. */
 export interface Standing {
@@ -28,13 +29,13 @@ export class Narrator {
   }
 
   /** Sentences that this version of the run adds to what has been said. */
-  change(run: Run): string[] {
+  change(run: Run, past: RunPast): string[] {
     this.#estimate.change(run);
     const said: string[] = [];
     const measured = lastMeasured(run);
     if (measured && measured.index > this.#tabled) {
       this.#tabled = measured.index;
-      said.push(`gaps after ${measured.firstStep} steps:`, gapTable(run));
+      said.push(`gaps after ${measured.firstStep} steps:`, gapTable(run, past));
     }
     const line = runLine(run);
     if (line !== this.#lastLine) said.push(line);

@@ -42,8 +42,8 @@ export function plainDisplay({ out, err }: Writers, everyMs = 10_000): Display {
         end: (summary) => err(`${title}: ${summary ?? 'done'}\n`),
       };
     },
-    run(run) {
-      for (const line of narrator(run.id).change(run)) err(`${line}\n`);
+    run(run, past) {
+      for (const line of narrator(run.id).change(run, past)) err(`${line}\n`);
     },
     progress(run, progress) {
       const notice = narrator(run.id).notice(progress);

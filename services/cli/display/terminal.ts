@@ -50,8 +50,8 @@ export function terminalDisplay({ out, err }: Writers, stream: NodeJS.WriteStrea
         end: (summary) => say(`${title}: ${summary ?? 'done'}`),
       };
     },
-    run(run) {
-      for (const line of narrator(run.id).change(run)) say(line);
+    run(run, past) {
+      for (const line of narrator(run.id).change(run, past)) say(line);
     },
     progress(run, progress) {
       const notice = narrator(run.id).notice(progress);

@@ -1,3 +1,3 @@
 // The report of a run: one self-contained HTML file.
 export { renderReport } from './render-report.js';
-export type { DigestRow, ReportData, SettingRow } from './report-data.js';
+export type { DigestRow, ReportData, ReportInterval, SettingRow } from './report-data.js';

@@ -46,14 +46,13 @@ function date(text: string): string {
   return Number.isNaN(time.getTime()) ? text : `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-function tiles({ domains, intervals, steps }: ReportData): Markup[] {
+function tiles({ domains, intervalsPlanned, steps }: ReportData): Markup[] {
   const ratios = (pick: 'startPerplexity' | 'finalPerplexity') =>
     domains.map((d) => d[pick] / d.teacherPerplexity);
   const widest = (values: readonly number[]) =>
     values.filter(Number.isFinite).reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   const start = ratios('startPerplexity');
   const final = ratios('finalPerplexity');
-  const trained = intervals.filter(({ weights }) => weights.length > 0).length;
   return [
     tile(
       'Mean gap to the teacher',
@@ -64,7 +63,7 @@ function tiles({ domains, intervals, steps }: ReportData): Markup[] {
     tile(
       'Steps',
       grouped(steps.at(-1)?.step ?? 0),
-      `in ${trained} ${trained === 1 ? 'interval' : 'intervals'}`,
+      `in ${intervalsPlanned} ${intervalsPlanned === 1 ? 'interval' : 'intervals'}`,
     ),
     tile('Throughput', measured(mean(steps.map((s) => s.tokensPerSecond))), 'tokens a second while training'),
   ];

@@ -12,8 +12,11 @@ export interface ReportData {
   /** Artifacts that make the run repeatable. */
   readonly digests: readonly DigestRow[];
   readonly domains: readonly ReportDomain[];
-  /** In order. The last one may have been measured only. */
+  /** In order: every one, or the first, the last, and every `everyNth` between them. The last one may have been measured only. */
   readonly intervals: readonly ReportInterval[];
+  /** All that were given a mixture. */
+  readonly intervalsPlanned: number;
+  readonly everyNth: number;
   /** In order; empty where nothing was trained. */
   readonly steps: readonly ReportStep[];
   /** Other runs over the same domains and validation text. */

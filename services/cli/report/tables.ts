@@ -76,7 +76,7 @@ function pair(name: string, value: string): Markup {
 export function intervalTable(data: ReportData, what: 'ratios' | 'weights'): Markup {
   const format = what === 'ratios' ? ratio : share;
   const rows = data.intervals.filter((interval) => interval[what].length > 0);
-  return html`<div class="scroll"><table><thead><tr><th scope="col" class="number">Interval</th><th scope="col" class="number">Step</th>${data.domains.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
+  return html`<div class="scroll"><table>${data.everyNth === 1 ? nothing : html`<caption>One interval in ${data.everyNth}, and the last.</caption>`}<thead><tr><th scope="col" class="number">Interval</th><th scope="col" class="number">Step</th>${data.domains.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
 <tbody>${rows.map(
     (interval) =>
       html`<tr><th scope="row" class="number">${interval.interval}</th><td class="number">${grouped(interval.step)}</td>${data.domains.map((_, index) => html`<td class="number">${format(interval[what][index] ?? Number.NaN)}</td>`)}</tr>`,

@@ -1,5 +1,6 @@
 // What fields of a spec ask of one another. Takes whatever is there, so that it is said beside the problems of single fields.
 import type { Violation } from '#base';
+import { mostSteps } from '../../scheduler/limits.js';
 import type { Spec } from './schema.js';
 
 /** A spec in which any field may be missing or of another type. */
@@ -8,9 +9,6 @@ type Unchecked<T> = T extends readonly (infer E)[]
   : T extends object
     ? { readonly [K in keyof T]?: Unchecked<T[K]> | undefined }
     : T | undefined;
-
-// What the scheduler accepts.
-const mostSteps = 2 ** 31 - 1;
 
 export function problemsAcrossFields(spec: Unchecked<Spec>): Violation[] {
   return [...ofDomains(spec), ...ofTraining(spec), ...ofLearningRates(spec), ...ofWeights(spec)];

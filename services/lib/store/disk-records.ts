@@ -13,7 +13,7 @@ import type { Layout } from './layout.js';
 import { failureIn, missing, requireStore } from './presence.js';
 import { decodeRecordFile, encodeRecordFile, type RecordFile } from './record-file.js';
 import type { RecordStore, StoredRecord } from './types.js';
-import { Changes, watchRecords } from './watch.js';
+import { Changes, watchRecord } from './watch.js';
 
 /** Not a character of keys, so that it cannot be the segment of one. */
 const revisionsFolder = '@';
@@ -188,17 +188,10 @@ export class DiskRecords implements RecordStore {
     return records;
   }
 
-  async heads(prefix: string): Promise<{ key: string; revision: number }[]> {
-    const heads: { key: string; revision: number }[] = [];
-    for (const key of await this.#keys(prefix)) {
-      const revision = (await this.#revisions(key)).at(-1);
-      if (revision !== undefined) heads.push({ key, revision });
-    }
-    return heads;
-  }
-
-  watch(prefix: string, signal: AbortSignal): AsyncIterable<StoredRecord> {
-    assertPrefix(prefix);
-    return watchRecords(this, this.#changes, { prefix, signal, pollMs: this.#pollMs });
+  watch(key: string, signal: AbortSignal): AsyncIterable<StoredRecord> {
+    assertKey(key);
+    const head = async (): Promise<number | undefined> => (await this.#revisions(key)).at(-1);
+    const watched = { head, get: () => this.get(key) };
+    return watchRecord(watched, this.#changes, { signal, pollMs: this.#pollMs });
   }
 }

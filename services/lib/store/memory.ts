@@ -7,7 +7,7 @@ import { DdkError, Sha256, systemClock } from '#base';
 import { alreadyExists, artifactMissing, artifactTooLarge, conflict } from './failures.js';
 import { assertKey, assertPrefix, assertValue, digestHex } from './keys.js';
 import type { ArtifactInfo, ArtifactStore, RecordStore, Store, StoredRecord } from './types.js';
-import { Changes, watchRecords } from './watch.js';
+import { Changes, watchRecord } from './watch.js';
 
 /** One counter for all keys, as in NATS, so that nobody comes to rely on revisions being consecutive. */
 function memoryRecords(): RecordStore {
@@ -58,10 +58,10 @@ function memoryRecords(): RecordStore {
       assertPrefix(prefix);
       return under(prefix).map(copy);
     },
-    watch(prefix, signal) {
-      assertPrefix(prefix);
-      const heads = async (): Promise<StoredRecord[]> => under(prefix);
-      return watchRecords({ heads, get }, changes, { prefix, signal, pollMs: undefined });
+    watch(key, signal) {
+      assertKey(key);
+      const head = async (): Promise<number | undefined> => records.get(key)?.revision;
+      return watchRecord({ head, get: () => get(key) }, changes, { signal, pollMs: undefined });
     },
   };
 }

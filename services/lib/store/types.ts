@@ -28,11 +28,11 @@ export interface RecordStore {
   /** The records whose keys begin with `prefix`, sorted by key. */
   list(prefix: string): Promise<StoredRecord[]>;
   /**
-   * The records as they are, then every record that changes. Changes that follow closely may be seen as one, the last
-   * is always seen; deletions are not told. Ends without error once the signal aborts; end it by the signal, since
+   * The record as it is, if it is there, then whenever it changes; no record below its key. Changes that follow closely
+   * may be seen as one, the last is always seen; deletions are not told. Ends without error once the signal aborts; end it by the signal, since
    * leaving the loop while it waits takes effect at the next change only.
    */
-  watch(prefix: string, signal: AbortSignal): AsyncIterable<StoredRecord>;
+  watch(key: string, signal: AbortSignal): AsyncIterable<StoredRecord>;
 }
 
 export interface ArtifactInfo {

@@ -1,4 +1,4 @@
-// Watching records: compare the revisions there are with those already told, whenever something may have changed.
+// Watching a record: compare its revision with that already told, whenever something may have changed.
 
 import type { StoredRecord } from './types.js';
 
@@ -34,28 +34,27 @@ export class Changes {
 }
 
 export interface Watched {
-  /** Key and revision of every record under the prefix, deleted ones included. */
-  heads(prefix: string): Promise<readonly { readonly key: string; readonly revision: number }[]>;
-  get(key: string): Promise<StoredRecord | undefined>;
+  /** Revision of the record, also of a deleted one; undefined where there is none. */
+  head(): Promise<number | undefined>;
+  get(): Promise<StoredRecord | undefined>;
 }
 
 /** `pollMs`: how often to look for the changes of other processes; undefined where there are none. */
-export async function* watchRecords(
-  records: Watched,
+export async function* watchRecord(
+  record: Watched,
   changes: Changes,
-  options: { readonly prefix: string; readonly signal: AbortSignal; readonly pollMs: number | undefined },
+  { signal, pollMs }: { readonly signal: AbortSignal; readonly pollMs: number | undefined },
 ): AsyncGenerator<StoredRecord> {
-  const { prefix, signal, pollMs } = options;
-  const told = new Map<string, number>();
+  let told: number | undefined;
   while (!signal.aborted) {
     // Taken before looking, so that a change made while looking is not slept over.
     const { version } = changes;
-    for (const head of await records.heads(prefix)) {
-      if (told.get(head.key) === head.revision) continue;
-      const record = await records.get(head.key);
-      told.set(head.key, record?.revision ?? head.revision);
+    const head = await record.head();
+    if (head !== told) {
+      const found = await record.get();
+      told = found?.revision ?? head;
       if (signal.aborted) return;
-      if (record) yield record;
+      if (found) yield found;
     }
     await changes.after(version, signal, pollMs);
   }

@@ -4,6 +4,9 @@ import { assert, DdkError } from '#base';
 import { WorkState } from '#proto/ddk/v1/types';
 import { isConflict, type Store } from '#store';
 
+/** UTF-16 units of a failure's message that a record keeps, so that no message makes it too large. */
+const longestMessage = 4_000;
+
 /** What the records of all kinds of work have in common. */
 export interface WorkRecord {
   readonly runId: string;
@@ -136,7 +139,10 @@ function hold<R extends WorkRecord>(
     commit: (change) => write({ ...record, ...change }),
     async fail(error) {
       assert(record.state === WorkState.RUNNING, 'only work in hand can fail');
-      const failure = { code: error.reason ?? error.code.toUpperCase(), message: error.message };
+      const failure = {
+        code: error.reason ?? error.code.toUpperCase(),
+        message: error.message.slice(0, longestMessage),
+      };
       await write({ ...record, state: WorkState.FAILED, failure, failureRetryable: error.retryable });
       open = false;
       clearInterval(timer);

@@ -66,7 +66,7 @@ test('a watch sees the last change of another process', async (t) => {
   const { records } = await openDiskStore(folder, { pollMs: 10 });
   const controller = new AbortController();
   const run = promisify(execFile)(process.execPath, [counterProcess, folder, 'runs/counter', '15']);
-  for await (const record of records.watch('runs/', controller.signal))
+  for await (const record of records.watch('runs/counter', controller.signal))
     if (textOf(record.value) === '15') controller.abort();
   await run;
 });
@@ -241,7 +241,7 @@ test('a store whose folder is deleted says that it is gone, and does not come ba
   const store = await openDiskStore(folder, { pollMs: 10 });
   const revision = await store.records.create('a', bytesOf('old'));
   const { digest } = await store.artifacts.put(bytesOf('old'));
-  const watching = collect(store.records.watch('', new AbortController().signal));
+  const watching = collect(store.records.watch('a', new AbortController().signal));
   const gone = hasCode('failed_precondition', folder, 'deleted, moved or unmounted');
   const told = assert.rejects(watching, gone);
   await rename(folder, `${folder}.moved`);
