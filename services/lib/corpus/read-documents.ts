@@ -28,8 +28,5 @@ export async function* readDocuments(
 function readFile(path: string, style: ChatStyle, onRead: OnRead): AsyncIterable<Document> {
   if (path.endsWith('.jsonl') || path.endsWith('.jsonl.gz')) return readJsonlFile(path, style, onRead);
   if (path.endsWith('.parquet')) return readParquetFile(path, style, onRead);
-  if (path.endsWith('.gz')) {
-    throw new DdkError('invalid_argument', `${path} is compressed, and only .jsonl.gz is; unpack it.`);
-  }
   return readTextFile(path, onRead);
 }
