@@ -3,7 +3,7 @@ import path from 'node:path';
 import { makeFolder } from '#base';
 import { openDataStore, openMemoryStore, type Store } from '#store';
 import { type Claim, claimFolder, type Holder, markWriting, othersAtWork, readHolder } from './claim.js';
-import { nearestFolder, type UserPath, writingTo } from './user-path.js';
+import { nearestFolder, requireRoom, type UserPath, writingTo } from './user-path.js';
 
 export interface DataFolder {
   readonly root: string;
@@ -36,7 +36,10 @@ export async function openDataFolder(
     remedy: 'give another folder with --data',
   };
   const store = await writingTo(place, async () => {
-    if (create) await makeFolder(absolute);
+    if (create) {
+      await requireRoom(place);
+      await makeFolder(absolute);
+    }
     const kept = create || (await isFolder(absolute, 'store'));
     return kept ? openDataStore(absolute) : openMemoryStore();
   });

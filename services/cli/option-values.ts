@@ -35,11 +35,17 @@ export function positive(most: number): Parse<number> {
   };
 }
 
-/** Text that is there: a variable that was meant to hold it may be empty. */
-export function filled(text: string): string {
-  if (text.trim() === '') throw new InvalidArgumentError('It must not be empty.');
-  return text;
-}
+/**
+ * Text that is there: a variable that was meant to hold it may be empty.
+ *
+ * @param remedy a sentence
+ */
+export const filled =
+  (remedy: string): Parse<string> =>
+  (text) => {
+    if (text.trim() === '') throw new InvalidArgumentError(`It is empty. ${remedy}`);
+    return text;
+  };
 
 /** An option that may be given several times. */
 export const collect = (text: string, before: readonly string[] = []): string[] => [...before, text];

@@ -46,7 +46,7 @@ export function createProgram(config: CliConfig, outputClosed: AbortSignal): Com
     .option(
       '--data <folder>',
       'where runs, checkpoints and corpora are kept; an empty name is refused, an empty DDK_DATA counts as not set',
-      filled,
+      filled('Name a folder, or leave the option out.'),
       config.data,
     )
     .option('--json', 'write JSON lines to standard output', false)
@@ -84,7 +84,7 @@ First steps:
   addRemoteOptions(program.command('run <spec>'), 'services start in this process')
     .description('start the run of a spec file, or continue it where it was left')
     .option('--dry-run', 'read everything, show what would happen, start nothing')
-    .option('--from <run>', "fork: start from another run's last checkpoint", filled)
+    .option('--from <run>', "fork: start from another run's last checkpoint", filled('Name a run.'))
     .option('--from-best', 'with --from: from its best checkpoint instead')
     .action(async (file: string, options: RunOptions & RemoteOptions) => {
       const remote = options.dryRun ? undefined : remoteAddress(options);
@@ -138,7 +138,11 @@ First steps:
       });
   addEvaluatorOption(addRemoteOptions(program.command('preview <spec>'), 'services start in this process'))
     .description('measure the gaps as they are and show the mixture they would give; trains nothing')
-    .option('--of <run>', "measure this run's last checkpoint instead of the spec's student", filled)
+    .option(
+      '--of <run>',
+      "measure this run's last checkpoint instead of the spec's student",
+      filled('Name a run.'),
+    )
     .action(async (file: string, options: PreviewOptions & RemoteOptions) => {
       const remote = remoteAddress(options);
       const spec = await readSpec(file);
@@ -146,14 +150,18 @@ First steps:
     });
   program
     .command('pretrain')
-    .argument('<out>', 'model folder to write; must not exist', filled)
+    .argument('<out>', 'model folder to write; must not exist', filled('Name a new folder.'))
     .description('train a small model from scratch on a corpus, to have something to distil or to try with')
     .requiredOption(
       '--text <name=paths>',
       'a domain and its files, folders or globs (commas between); once for each',
       collect,
     )
-    .option('--tokenizer <file>', 'tokenizer.json; left out: bytes', filled)
+    .option(
+      '--tokenizer <file>',
+      'tokenizer.json; left out: bytes',
+      filled('Name a file, or leave the option out.'),
+    )
     .option(
       '--weight <name=share>',
       "a domain's share of the training, 0 for those not named; left out: by tokens; once for each",
@@ -183,7 +191,7 @@ First steps:
   program
     .command('export <run>')
     .description("a run's student as ONNX, safetensors, configuration and tokenizer")
-    .requiredOption('--out <folder>', 'where to put the files', filled)
+    .requiredOption('--out <folder>', 'where to put the files', filled('Name a new folder.'))
     .action((run: string, options: { out: string }) => look((s) => exportRun(s, run, options.out)));
   program
     .command('generate <model>')
@@ -206,7 +214,7 @@ First steps:
   program
     .command('report <run>')
     .description("write a run's HTML report and its metrics as CSV")
-    .option('--out <folder>', "left out: the run's folder", filled)
+    .option('--out <folder>', "left out: the run's folder", filled('Name a folder, or leave the option out.'))
     .option('--with <runs...>', 'other runs to show beside it')
     .action((run: string, options) => look((s) => writeRunReport(s, run, options)));
   program

@@ -17,7 +17,7 @@ const reasons: Readonly<Record<string, string>> = {
   EACCES: 'this user may not write there',
   EPERM: 'this user may not write there',
   EROFS: 'its file system is read-only',
-  ENOSPC: 'there is no space left on its disk',
+  ENOSPC: 'there is no space left on its disk (free some first)',
   EDQUOT: 'the quota of this user is used up',
   ENOENT: 'no folder can be made there',
   ENOTDIR: 'a part of its path is a file',

@@ -312,7 +312,7 @@ async function worldAtWork(
     await running.finished;
     await at.remove();
   });
-  assert.ok(await running.said(/"\$case":"step"/), 'it ended before it trained');
+  assert.ok(await running.said(/"step":\{/), 'it ended before it trained');
   return { at, running };
 }
 

@@ -45,8 +45,9 @@ async function digestOfFolder(folder: string): Promise<string> {
 
 test('with --json every line is an object, from the first change of the run to its result', () => {
   const states = lines.flatMap((line) =>
-    line.type === 'run' ? [(line.run as { state: number }).state] : [],
+    line.type === 'run' ? [(line.run as { state: string }).state] : [],
   );
+  assert.equal(states.at(-1), 'RUN_STATE_SUCCEEDED');
   assert.ok(states.length >= 5, `${states.length} changes`);
   assert.ok(lines.some((line) => line.type === 'progress'));
   assert.equal(lines.filter((line) => line.type === 'result').length, 1);

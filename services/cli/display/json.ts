@@ -15,7 +15,7 @@ export function jsonDisplay(write: (line: string) => void): Display {
       return {
         update(done, total, detail) {
           const now = performance.now();
-          if (now - lastMs < 500 && done < total) return;
+          if (now - lastMs < 500 && (done < total || total === 0)) return;
           lastMs = now;
           emit('task', { title, unit, done, total, ...(detail === undefined ? {} : { detail }) });
         },

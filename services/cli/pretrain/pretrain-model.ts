@@ -1,6 +1,6 @@
 // A model from scratch: cross-entropy over a corpus, with the trainer's engine, sampler and checkpoints.
 import { totalmem } from 'node:os';
-import { canonicalJson, DdkError, failpoint, formatCount, sha256Hex } from '#base';
+import { canonicalJson, failpoint, formatCount, sha256Hex } from '#base';
 import { type Corpus, type Cursors, initialCursors, openCorpus, planStep } from '#corpus';
 import { saveModel } from '#model';
 import {
@@ -17,6 +17,7 @@ import { restoreCheckpoint, saveCheckpoint, TrainEngine } from '#train';
 import { prepareCorpus } from '../prepare-corpus.js';
 import type { Session } from '../session.js';
 import { writingTo } from '../user-path.js';
+import { inOptions } from './read-options.js';
 import { requireMemory } from './requirements.js';
 import type { PretrainSettings } from './settings.js';
 import { tokenizerFor } from './tokenizer-for.js';
@@ -197,17 +198,6 @@ function sharesOf(settings: PretrainSettings, corpus: Corpus): number[] {
   const asked = settings.domains.map((d) => d.share);
   if (asked.every((share) => share === undefined)) return corpus.manifest.domains.map((d) => d.trainTokens);
   return asked.map((share) => share ?? 0);
-}
-
-/** A loss that is no number any more is said with the option that is at fault. */
-function inOptions(error: unknown, step: number, peak: number): DdkError {
-  const known = DdkError.from(error);
-  if (known.reason !== 'LOSS_NOT_FINITE') return known;
-  return new DdkError(
-    known.code,
-    `Step ${step} came to a loss or a gradient that is no finite number any more: give a --lr below ${peak}.`,
-    { cause: error, reason: known.reason },
-  );
 }
 
 function configOf(

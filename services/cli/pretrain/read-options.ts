@@ -1,6 +1,6 @@
 // From the options of `ddk pretrain` to its settings. Every problem is named with its option, before any text is read.
 import path from 'node:path';
-import { requireNone, type Violation } from '#base';
+import { DdkError, requireNone, type Violation } from '#base';
 import type { ProviderSetting } from '#runtime';
 import type { PretrainSettings } from './settings.js';
 
@@ -113,4 +113,15 @@ function* problemsOfHeads({ hidden, heads, kvHeads = heads }: PretrainOptions): 
     };
   if (heads % kvHeads !== 0)
     yield { field: '--kv-heads', description: `${kvHeads} does not divide --heads ${heads}` };
+}
+
+/** A loss that is no number any more is said with the option that is at fault. */
+export function inOptions(error: unknown, step: number, peak: number): DdkError {
+  const known = DdkError.from(error);
+  if (known.reason !== 'LOSS_NOT_FINITE') return known;
+  return new DdkError(
+    known.code,
+    `Step ${step} came to a loss or a gradient that is no finite number any more: give a --lr below ${peak}.`,
+    { cause: error, reason: known.reason },
+  );
 }

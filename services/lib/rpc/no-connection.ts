@@ -8,6 +8,7 @@ const askMs = 2_000;
 const reasons: readonly (readonly [said: RegExp, reason: string])[] = [
   [/ECONNREFUSED/, 'nothing listens there; start the service, or correct the address'],
   [/ENOTFOUND|EAI_AGAIN|Name resolution failed/, 'there is no host of that name; correct the address'],
+  [/Protocol error/, 'it is no gRPC service; correct the address'],
   [/EHOSTUNREACH|ENETUNREACH/, 'no way leads there; correct the address'],
   [
     /wrong version number|packet length too long|record layer|unknown protocol|http request/i,
