@@ -278,3 +278,20 @@ test('a run that has ended can be extended, and a fork of it goes on where it be
   ])
     assert.match((await succeeds(world, args)).stderr, /^succeeded$/m);
 });
+
+test('a report or a student is not written where it has no place', async () => {
+  for (const [args, sentence] of [
+    [
+      ['report', 'tiny', '--out', 'tiny.yaml'],
+      /tiny\.yaml cannot hold the report: it is a file; give another folder with --out\.$/m,
+    ],
+    [
+      ['export', 'tiny', '--out', 'tiny.yaml/x'],
+      /tiny\.yaml cannot hold the student: it is a file; give another place with --out\.$/m,
+    ],
+  ] as const) {
+    const { code, stderr } = await world.ddk(args);
+    assert.equal(code, 1);
+    assert.match(stderr, sentence);
+  }
+});
