@@ -5,6 +5,7 @@ import { RunState } from '#proto/ddk/v1/types';
 import { chooseVoice } from '../../services/cli/display/display.js';
 import { Estimate } from '../../services/cli/display/estimate.js';
 import { jsonDisplay, toJson } from '../../services/cli/display/json.js';
+import { RunPast } from '../../services/cli/display/run-past.js';
 import { table } from '../../services/cli/display/table.js';
 import { metricsCsv } from '../../services/cli/metrics-csv.js';
 import { sampleRun } from './run-fixture.js';
@@ -80,7 +81,7 @@ test('every kind of line is written so', () => {
   const lines: string[] = [];
   const display = jsonDisplay((line) => void lines.push(line));
   const run = sampleRun({ state: RunState.MEASURING });
-  display.run(run);
+  display.run(run, new RunPast());
   const evaluation = { windowsDone: 1n, windowsTotal: 4n };
   display.progress(run, { interval: 0, progress: { $case: 'evaluation', value: evaluation } });
   display.result('', { run, gaps: [{ ratio: Number.POSITIVE_INFINITY }] });

@@ -1,6 +1,7 @@
 // Why there is no connection, in words: grpc-js keeps what the system and TLS have said to itself until a call fails of it.
 import { type Client as Channel, Metadata } from '@grpc/grpc-js';
 import { DdkError } from '#base';
+import { connectionFailure } from './call-error.js';
 
 /** A call on a channel that has just failed to connect fails as soon as it has been tried again. */
 const askMs = 2_000;
@@ -30,7 +31,7 @@ export async function noConnection(
   address: string,
   { timeoutMs, secured }: { readonly timeoutMs: number; readonly secured: boolean },
 ): Promise<DdkError> {
-  const said = await lastFailure(channel);
+  const said = await lastFailure(channel, address);
   return new DdkError(
     'unavailable',
     `no connection to ${address} within ${timeoutMs} ms: ${why(said, secured)}`,
@@ -47,7 +48,7 @@ function why(said: string, secured: boolean): string {
   return said === '' ? 'it does not answer; is it running?' : `${said}; is it running?`;
 }
 
-function lastFailure(channel: Channel): Promise<string> {
+function lastFailure(channel: Channel, address: string): Promise<string> {
   return new Promise((resolve) => {
     channel.makeUnaryRequest(
       '/grpc.health.v1.Health/Check',
@@ -56,22 +57,12 @@ function lastFailure(channel: Channel): Promise<string> {
       undefined,
       new Metadata({ waitForReady: false }),
       { deadline: Date.now() + askMs },
-      (error) => resolve(error === null || /deadline/i.test(error.details) ? '' : innermost(error.details)),
+      (error) =>
+        resolve(
+          error === null || /deadline/i.test(error.details)
+            ? ''
+            : (connectionFailure(error.details, address) ?? error.details),
+        ),
     );
   });
-}
-
-/** `... Last error: Error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: ` -> `connect ECONNREFUSED 127.0.0.1:1` */
-function innermost(details: string): string {
-  const text = details.split('Last error: ').at(-1) ?? '';
-  return (
-    text
-      .replace(/\.? *Resolution note:.*$/s, '')
-      .replace(/^(Error: )+/, '')
-      // What OpenSSL has to say stands between numbers and the names of its files.
-      .replace(/^.*SSL routines:[^:]*:([^:]+).*$/s, '$1')
-      .replace(/\s+/g, ' ')
-      .trim()
-      .slice(0, 200)
-  );
 }
