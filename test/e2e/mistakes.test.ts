@@ -9,7 +9,7 @@ import { SchedulerServiceService } from '#proto/ddk/v1/scheduler';
 import { RunSpec } from '#proto/ddk/v1/types';
 import { createClient } from '#rpc';
 import { byteLevelTokenizerJson } from '#tokenizer';
-import { jsonLines, type Running, type RunOptions } from '../support/ddk-process.js';
+import type { Running, RunOptions } from '../support/ddk-process.js';
 import { smallDisk } from '../support/small-disk.js';
 import { resultOf, succeeds, type TinyWorld, tinyWorld } from '../support/tiny-world.js';
 
@@ -40,16 +40,6 @@ const withDomain = (path: string) => [
   { name: 'mail', paths: ['./text/mail'] },
   { name: 'bad', paths: [path] },
 ];
-
-/** What `ddk ARGS --json` writes of its failure to standard output: one line. */
-async function failureLine(at: TinyWorld, args: readonly string[]): Promise<Record<string, unknown>> {
-  const { code, stdout, stderr } = await at.ddk([...args, '--json']);
-  assert.equal(code, 1, stderr);
-  const lines = jsonLines(stdout);
-  assert.equal(lines.length, 1, stdout);
-  assert.ok(stderr.includes(String(lines[0]?.message)), stderr);
-  return lines[0]!;
-}
 
 /** A run is refused, and leaves neither a record nor a folder. Each in a data folder of its own, for many run at once. */
 async function refusedRun(name: string, changes: Readonly<Record<string, unknown>>): Promise<string> {
@@ -237,18 +227,6 @@ describe('names and places', { concurrency: 2 }, () => {
       assert.equal(code, 1);
       assert.match(stderr, /^error: unknown (command|option) '.*'$/m);
     }
-  });
-
-  test('scripts get one line with the code, the reason and every violation, beside the sentence for people', async () => {
-    const spec = await world.spec({ name: 'json-alpha', mixture: { alpha: 2 }, training: { intervals: 0 } });
-    const { message, violations, ...rest } = await failureLine(world, ['run', spec]);
-    assert.deepEqual(rest, { type: 'error', code: 'invalid_argument', reason: '' });
-    assert.match(String(message), /^json-alpha\.yaml has 2 problems:\n/);
-    assert.deepEqual(
-      (violations as { field: string }[]).map(({ field }) => field),
-      ['mixture.alpha', 'training.intervals'],
-    );
-    assert.equal((await failureLine(world, ['show', 'none', '--fast'])).reason, 'UNKNOWN_OPTION');
   });
 
   test('a data folder that is a file', async () => {
