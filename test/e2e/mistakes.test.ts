@@ -228,19 +228,6 @@ describe('names and places', { concurrency: 2 }, () => {
       assert.match(stderr, /^error: unknown (command|option) '.*'$/m);
     }
   });
-
-  test('a data folder that is a file', async () => {
-    const sentence = await refused(world, ['runs', '--data', 'tiny.yaml']);
-    assert.match(sentence, /tiny\.yaml cannot hold runs: it is a file; give another folder with --data\.$/m);
-  });
-
-  test('a tokenizer that is none', async () => {
-    const args = ['pretrain', 'new', '--text', 'mail=text/mail', '--tokenizer', 'text/mail/1.txt'];
-    assert.match(
-      await refused(world, args),
-      /^text\/mail\/1\.txt is not JSON .*; give a tokenizer\.json\.$/m,
-    );
-  });
 });
 
 /** The student with some of its weights multiplied. */
