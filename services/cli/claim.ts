@@ -1,7 +1,7 @@
 // Who is at work in a data folder: one process may hold it, with its services; any number may be writing artifacts.
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { createFileExclusive, DdkError, writeFileDurable } from '#base';
+import { createFileExclusive, DdkError, makeFolder, writeFileDurable } from '#base';
 import { isAlive, type ProcessIdentity, readIdentity, thisProcess } from './process-identity.js';
 
 interface Addresses {
@@ -55,7 +55,7 @@ export async function claimFolder(root: string): Promise<Claim> {
 /** Marks this process as one that puts artifacts which no record names yet. */
 export async function markWriting(root: string): Promise<() => Promise<void>> {
   const folder = writersFolder(root);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const file = path.join(folder, `${process.pid}.json`);
   await writeFileDurable(file, JSON.stringify(thisProcess()));
   return () => rm(file, { force: true });

@@ -1,9 +1,9 @@
 // The folder that holds a user's runs: the store, what each run leaves for people, and who is at work in it.
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { DdkError } from '#base';
-import { openDataStore, type Store } from '#store';
+import { makeFolder } from '#base';
+import { openDataStore, openMemoryStore, type Store } from '#store';
 import { type Claim, claimFolder, type Holder, markWriting, othersAtWork, readHolder } from './claim.js';
+import { nearestFolder, requireRoom, type UserPath, writingTo } from './user-path.js';
 
 export interface DataFolder {
   readonly root: string;
@@ -21,24 +21,35 @@ export interface DataFolder {
   close(): Promise<void>;
 }
 
-export async function openDataFolder(root: string): Promise<DataFolder> {
+/**
+ * Opens the folder, making it and its store unless `create` is false: then what is not there is taken for an empty store,
+ * and nothing is made by looking.
+ */
+export async function openDataFolder(
+  root: string,
+  { create = true }: { readonly create?: boolean } = {},
+): Promise<DataFolder> {
   const absolute = path.resolve(root);
-  await mkdir(absolute, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
-    const why = cause.code === 'EEXIST' ? 'it is a file' : cause.message;
-    throw new DdkError(
-      'invalid_argument',
-      `${absolute} cannot hold runs: ${why}; give another folder with --data.`,
-      { cause },
-    );
+  const place: UserPath = {
+    path: absolute,
+    cannot: 'hold runs',
+    remedy: 'give another folder with --data',
+  };
+  const store = await writingTo(place, async () => {
+    if (create) {
+      await requireRoom(place);
+      await makeFolder(absolute);
+    }
+    const kept = create || (await isFolder(absolute, 'store'));
+    return kept ? openDataStore(absolute) : openMemoryStore();
   });
-  const store = await openDataStore(absolute);
   return {
     root: absolute,
     store,
     runFolder: (name) => path.join(absolute, 'runs', name),
     holder: () => readHolder(absolute),
     async holding(body) {
-      const claim = await claimFolder(absolute);
+      const claim = await writingTo(place, () => claimFolder(absolute));
       try {
         return await body(claim);
       } finally {
@@ -46,7 +57,7 @@ export async function openDataFolder(root: string): Promise<DataFolder> {
       }
     },
     async writing(body) {
-      const done = await markWriting(absolute);
+      const done = await writingTo(place, () => markWriting(absolute));
       try {
         return await body();
       } finally {
@@ -56,4 +67,10 @@ export async function openDataFolder(root: string): Promise<DataFolder> {
     othersAtWork: () => othersAtWork(absolute),
     close: () => store.close(),
   };
+}
+
+/** Throws where one of the two is a file. */
+async function isFolder(folder: string, inner: string): Promise<boolean> {
+  const whole = path.join(folder, inner);
+  return (await nearestFolder(folder)) === folder && (await nearestFolder(whole)) === whole;
 }

@@ -1,7 +1,7 @@
 // What a run leaves for people: the student's files, the metrics as CSV, the report.
 import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { DdkError, resolveInside, temporaryPath, writeFileDurable } from '#base';
+import { DdkError, makeFolder, resolveInside, temporaryPath, writeFileDurable } from '#base';
 import { ExportManifest, type Run } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 import type { DataFolder } from './data-folder.js';
@@ -12,6 +12,7 @@ import { metricsCsv } from './metrics-csv.js';
 import { renderReport } from './report/index.js';
 import { reportData } from './report-of-run.js';
 import { stepMetrics } from './run-records.js';
+import { type UserPath, writingTo } from './user-path.js';
 
 const maxManifestBytes = 1 << 20;
 
@@ -31,7 +32,7 @@ interface RunOutcome {
 /** Writes all of it into the run's folder and says where. */
 export async function finishRun(data: DataFolder, run: Run): Promise<RunOutcome> {
   const folder = data.runFolder(run.spec?.name ?? run.id);
-  await mkdir(folder, { recursive: true });
+  await makeRunFolder(folder);
   const metrics = await writeMetrics(data.store, run, folder);
   const report = await writeReport(data.store, run, folder);
   const student = path.join(folder, 'student');
@@ -48,9 +49,21 @@ export async function finishRun(data: DataFolder, run: Run): Promise<RunOutcome>
   return { summary, data: { run, student, metrics, report, weightsDigest } };
 }
 
+/** A folder for what a run leaves. */
+export function makeRunFolder(folder: string): Promise<void> {
+  return writingTo(written(folder), () => makeFolder(folder));
+}
+
+const written = (path: string): UserPath => ({
+  path,
+  cannot: 'be written',
+  remedy: 'mend that, then give the same command again',
+});
+
 export async function writeMetrics(store: Store, run: Run, folder: string): Promise<string> {
   const file = path.join(folder, 'metrics.csv');
-  await writeFileDurable(file, metricsCsv(run.domains, await stepMetrics(store, run)));
+  const text = metricsCsv(run.domains, await stepMetrics(store, run));
+  await writingTo(written(file), () => writeFileDurable(file, text));
   return file;
 }
 
@@ -61,7 +74,8 @@ export async function writeReport(
   arms: readonly Run[] = [],
 ): Promise<string> {
   const file = path.join(folder, 'report.html');
-  await writeFileDurable(file, await renderReport(await reportData(store, run, arms)));
+  const text = await renderReport(await reportData(store, run, arms));
+  await writingTo(written(file), () => writeFileDurable(file, text));
   return file;
 }
 
@@ -77,14 +91,20 @@ export async function writeStudent(
 ): Promise<ExportManifest> {
   const manifest = await exportManifest(store, run);
   const temporary = temporaryPath(folder);
-  await mkdir(temporary, { recursive: true });
+  const writing = <T>(body: () => Promise<T>): Promise<T> => writingTo(written(folder), body);
+  await writing(async () => {
+    await makeFolder(path.dirname(folder));
+    await mkdir(temporary);
+  });
   try {
-    for (const file of manifest.files)
-      await copyFile(await store.artifacts.localPath(file.digest), resolveInside(temporary, file.name));
-    if (options.replace) await rm(folder, { recursive: true, force: true });
+    for (const file of manifest.files) {
+      const source = await store.artifacts.localPath(file.digest);
+      await writing(() => copyFile(source, resolveInside(temporary, file.name)));
+    }
+    if (options.replace) await writing(() => rm(folder, { recursive: true, force: true }));
     // Takes the place of an empty folder, and of nothing else.
     await rename(temporary, folder).catch((cause: NodeJS.ErrnoException) => {
-      if (!occupied.has(cause.code)) throw cause;
+      if (!occupied.has(cause.code)) return writing(() => Promise.reject(cause));
       throw new DdkError('already_exists', `${folder} exists; give another name or remove it first.`, {
         cause,
       });

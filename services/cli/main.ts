@@ -3,8 +3,10 @@
 import { DdkError, Environment, silentLogger } from '#base';
 import { startTelemetry } from '#telemetry';
 import { readConfig } from './config.js';
+import { toJson } from './display/json.js';
 import { brokenPipe, watchOutput } from './output-closed.js';
 import { createProgram } from './program.js';
+import { asksForJson, errorOf, failureLine, proseOf } from './tell-failure.js';
 
 /** Exit code of a command that was interrupted, where the session has not said by which signal: 128 and that of SIGINT. */
 const interrupted = 130;
@@ -27,9 +29,8 @@ async function main(): Promise<void> {
 }
 
 function complain(error: DdkError): void {
-  process.stderr.write(`ddk: ${error.message}\n`);
-  for (const { field, description } of error.violations)
-    if (!error.message.includes(description)) process.stderr.write(`  ${field}: ${description}\n`);
+  process.stderr.write(proseOf(error));
+  if (asksForJson(process.argv)) process.stdout.write(`${toJson(failureLine(error))}\n`);
 }
 
 /**
@@ -45,17 +46,11 @@ main()
   .catch((thrown: unknown) => {
     // Whoever closed the output has been told all there is to tell.
     if (outputClosed.aborted) return;
-    const error = DdkError.from(thrown);
-    if (error.code === 'cancelled') {
-      const how =
-        error.reason === 'RUN_GOES_ON'
-          ? error.message
-          : 'Interrupted. The same command continues where this one was.';
-      process.stderr.write(`${how}\n`);
-      process.exitCode ??= interrupted;
-      return;
-    }
+    const error = errorOf(thrown);
+    // Help and version have been given.
+    if (error === undefined) return;
     complain(error);
-    process.exitCode = 1;
+    if (error.code === 'cancelled') process.exitCode ??= interrupted;
+    else process.exitCode = 1;
   })
   .finally(end);

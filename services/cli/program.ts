@@ -1,12 +1,12 @@
 // The commands of `ddk` with their options and what `--help` says of them.
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { exportRun } from './commands/export.js';
 import { collectGarbage } from './commands/gc.js';
 import { generate } from './commands/generate.js';
 import { initSpec } from './commands/init.js';
 import { inspect } from './commands/inspect.js';
 import { showRun, showRuns, watchRun } from './commands/inspect-runs.js';
-import { pretrain } from './commands/pretrain.js';
+import { planPretrain, pretrain } from './commands/pretrain.js';
 import { type PreviewOptions, preview } from './commands/preview.js';
 import {
   resumeRemotely,
@@ -17,10 +17,12 @@ import {
   watchRemotely,
 } from './commands/remote-runs.js';
 import { writeRunReport } from './commands/report.js';
-import { type RunOptions, resumeByName, runSpecFile } from './commands/run.js';
+import { type RunOptions, readRun, resumeByName, runSpecHere } from './commands/run.js';
 import { steerRun } from './commands/steer.js';
 import type { CliConfig } from './config.js';
 import { demoFolder, demonstrate, prepareDemonstration } from './demo/demo.js';
+import { collect, count, filled, notNegative, positive, whole } from './option-values.js';
+import type { PretrainOptions } from './pretrain/read-options.js';
 import { addEvaluatorOption, addRemoteOptions, type RemoteOptions, remoteOf } from './remote-options.js';
 import {
   type CommandContext,
@@ -30,6 +32,7 @@ import {
   withContext,
   withSession,
 } from './session.js';
+import { readSpec } from './spec/read-spec.js';
 
 const version = '0.1.0';
 
@@ -40,13 +43,21 @@ export function createProgram(config: CliConfig, outputClosed: AbortSignal): Com
       'Distils a large language model into a small one, spending the training where the student is furthest behind.',
     )
     .version(version)
-    .option('--data <folder>', 'where runs, checkpoints and corpora are kept', config.data)
+    .option(
+      '--data <folder>',
+      'where runs, checkpoints and corpora are kept; an empty name is refused, an empty DDK_DATA counts as not set',
+      filled('Name a folder, or leave the option out.'),
+      config.data,
+    )
     .option('--json', 'write JSON lines to standard output', false)
     .addOption(
       new Option('--log-level <level>', "of the services' log, <data>/ddk.log")
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
     )
+    // A command that ends here throws, so that its mistake is told as all others are.
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(`ddk help COMMAND` explains it)')
     .addHelpText(
       'after',
@@ -63,103 +74,133 @@ First steps:
     outputClosed,
   });
   const session = <T>(body: (session: Session) => Promise<T>): Promise<T> => withSession(globals(), body);
+  /** For commands that make nothing where there is nothing. */
+  const look = <T>(body: (session: Session) => Promise<T>): Promise<T> =>
+    withSession(globals(), body, { create: false });
   const context = <T>(body: (context: CommandContext) => Promise<T>): Promise<T> =>
     withContext(globals(), body);
   const remoteAddress = (options: RemoteOptions) => remoteOf(options, config.allowInsecure);
 
-  addRemoteOptions(program.command('run <spec>'))
+  addRemoteOptions(program.command('run <spec>'), 'services start in this process')
     .description('start the run of a spec file, or continue it where it was left')
     .option('--dry-run', 'read everything, show what would happen, start nothing')
-    .option('--from <run>', "fork: start from another run's last checkpoint")
+    .option('--from <run>', "fork: start from another run's last checkpoint", filled('Name a run.'))
     .option('--from-best', 'with --from: from its best checkpoint instead')
-    .action((spec: string, options: RunOptions & RemoteOptions) => {
+    .action(async (file: string, options: RunOptions & RemoteOptions) => {
       const remote = options.dryRun ? undefined : remoteAddress(options);
-      return session((s) => (remote ? runRemotely(s, remote, spec, options) : runSpecFile(s, spec, options)));
+      const spec = await readRun(file, options);
+      await session((s) => (remote ? runRemotely(s, remote, spec, options) : runSpecHere(s, spec, options)));
     });
-  addRemoteOptions(program.command('resume <run>'))
+  addRemoteOptions(
+    program.command('resume <run>'),
+    'the process at work in the data folder, else services start in this one',
+  )
     .description('continue a paused or interrupted run, or extend one that has ended')
-    .option('--extend <intervals>', 'train this many further intervals', count, 0)
+    .option('--extend <intervals>', 'train this many further intervals', count(10_000), 0)
     .action((run: string, options: { extend: number } & RemoteOptions) => {
       const remote = remoteAddress(options);
-      return session((s) =>
+      return look((s) =>
         remote ? resumeRemotely(s, remote, run, options.extend) : resumeByName(s, run, options.extend),
       );
     });
-  addRemoteOptions(program.command('watch <run>'))
+  addRemoteOptions(program.command('watch <run>'), 'the process at work in the data folder')
     .description('follow a run that another process is at work on')
     .action((run: string, options: RemoteOptions) => {
       const remote = remoteAddress(options);
-      return remote ? context((c) => watchRemotely(c, remote, run)) : session((s) => watchRun(s, run));
+      return remote ? context((c) => watchRemotely(c, remote, run)) : look((s) => watchRun(s, run));
     });
-  addRemoteOptions(program.command('runs'))
+  addRemoteOptions(program.command('runs'), 'the data folder is read')
     .description('list the runs of the data folder, or of a scheduler')
     .action((options: RemoteOptions) => {
       const remote = remoteAddress(options);
-      return remote ? context((c) => showRunsRemotely(c, remote)) : session(showRuns);
+      return remote ? context((c) => showRunsRemotely(c, remote)) : look(showRuns);
     });
-  addRemoteOptions(program.command('show <run>'))
+  addRemoteOptions(program.command('show <run>'), 'the data folder is read')
     .description('one run: state, gaps, weights, checkpoints')
     .action((run: string, options: RemoteOptions) => {
       const remote = remoteAddress(options);
-      return remote ? context((c) => showRunRemotely(c, remote, run)) : session((s) => showRun(s, run));
+      return remote ? context((c) => showRunRemotely(c, remote, run)) : look((s) => showRun(s, run));
     });
   for (const [change, description] of [
     ['pause', 'stop a run after what is committed; `resume` continues it'],
     ['cancel', 'end a run for good; its checkpoints stay'],
   ] as const)
-    addRemoteOptions(program.command(`${change} <run>`))
+    addRemoteOptions(
+      program.command(`${change} <run>`),
+      'the process at work in the data folder, else the record of the run there is changed',
+    )
       .description(description)
       .action((run: string, options: RemoteOptions) => {
         const remote = remoteAddress(options);
         return remote
           ? context((c) => steerRemotely(c, remote, run, change))
-          : session((s) => steerRun(s, run, change));
+          : look((s) => steerRun(s, run, change));
       });
-  addEvaluatorOption(addRemoteOptions(program.command('preview <spec>')))
+  addEvaluatorOption(addRemoteOptions(program.command('preview <spec>'), 'services start in this process'))
     .description('measure the gaps as they are and show the mixture they would give; trains nothing')
-    .option('--of <run>', "measure this run's last checkpoint instead of the spec's student")
-    .action((spec: string, options: PreviewOptions & RemoteOptions) => {
+    .option(
+      '--of <run>',
+      "measure this run's last checkpoint instead of the spec's student",
+      filled('Name a run.'),
+    )
+    .action(async (file: string, options: PreviewOptions & RemoteOptions) => {
       const remote = remoteAddress(options);
-      return session((s) => preview(s, spec, options, remote));
+      const spec = await readSpec(file);
+      await session((s) => preview(s, spec, options, remote));
     });
   program
-    .command('pretrain <out>')
+    .command('pretrain')
+    .argument('<out>', 'model folder to write; must not exist', filled('Name a new folder.'))
     .description('train a small model from scratch on a corpus, to have something to distil or to try with')
     .requiredOption(
-      '--text <name=paths...>',
+      '--text <name=paths>',
       'a domain and its files, folders or globs (commas between); once for each',
       collect,
-      [],
     )
-    .option('--tokenizer <file>', 'tokenizer.json; left out: bytes')
-    .option('--weight <name=share...>', "a domain's share of the training; left out: by tokens", collect, [])
-    .option('--hidden <n>', 'hidden size', count, 128)
-    .option('--layers <n>', 'decoder layers', count, 4)
-    .option('--heads <n>', 'attention heads', count, 4)
-    .option('--kv-heads <n>', 'key-value heads; left out: as many as heads', count)
-    .option('--intermediate <n>', 'width of the feed-forward layers; left out: 8/3 of hidden', count)
-    .option('--length <n>', 'predicted positions of a window', count, 128)
-    .option('--batch <n>', 'windows a step', count, 16)
-    .option('--steps <n>', 'optimizer steps', count, 500)
-    .option('--lr <rate>', 'peak learning rate', positive, 2e-3)
-    .option('--validation <n>', 'held-out documents a domain', count, 50)
-    .option('--seed <n>', 'keys every random choice', whole, 0)
-    .option('--threads <n>', '0 = all cores', whole, 0)
+    .option(
+      '--tokenizer <file>',
+      'tokenizer.json; left out: bytes',
+      filled('Name a file, or leave the option out.'),
+    )
+    .option(
+      '--weight <name=share>',
+      "a domain's share of the training, 0 for those not named; left out: by tokens; once for each",
+      collect,
+    )
+    .option('--hidden <n>', 'hidden size', count(65_536), 128)
+    .option('--layers <n>', 'decoder layers', count(1024), 4)
+    .option('--heads <n>', 'attention heads', count(1024), 4)
+    .option('--kv-heads <n>', 'key-value heads; left out: as many as heads', count(1024))
+    .option(
+      '--intermediate <n>',
+      'width of the feed-forward layers; left out: 8/3 of hidden',
+      count(1_048_576),
+    )
+    .option('--length <n>', 'predicted positions of a window', count(1_048_576), 128)
+    .option('--batch <n>', 'windows a step', count(65_536), 16)
+    .option('--steps <n>', 'optimizer steps', count(2 ** 31 - 1), 500)
+    .option('--lr <rate>', 'peak learning rate', positive(1), 2e-3)
+    .option('--validation <n>', 'held-out documents a domain', count(65_536), 50)
+    .option('--seed <n>', 'keys every random choice', whole(2 ** 32 - 1), 0)
+    .option('--threads <n>', '0 = all cores', whole(1024), 0)
     .addOption(new Option('--provider <provider>').choices(['auto', 'cpu', 'cuda']).default('auto'))
-    .action((out: string, options) => session((s) => pretrain(s, out, options)));
+    .action(async (out: string, options: PretrainOptions) => {
+      const plan = await planPretrain(out, options);
+      await session((s) => pretrain(s, plan));
+    });
   program
     .command('export <run>')
     .description("a run's student as ONNX, safetensors, configuration and tokenizer")
-    .requiredOption('--out <folder>', 'where to put the files')
-    .action((run: string, options: { out: string }) => session((s) => exportRun(s, run, options.out)));
+    .requiredOption('--out <folder>', 'where to put the files', filled('Name a new folder.'))
+    .action((run: string, options: { out: string }) => look((s) => exportRun(s, run, options.out)));
   program
     .command('generate <model>')
     .description('text from a model folder, to see what it has learnt')
     .option('--prompt <text>', 'what it goes on from', '')
-    .option('--tokens <n>', 'most tokens to write', count, 200)
-    .option('--temperature <t>', '0 takes the likeliest token each time', notNegative, 0.8)
-    .option('--top-k <k>', 'draw from the k likeliest', count, 40)
-    .option('--seed <n>', 'keys the drawing', whole, 0)
+    .option('--tokens <n>', 'most tokens to write', count(1_000_000), 200)
+    .option('--temperature <t>', '0 takes the likeliest token each time', notNegative(100), 0.8)
+    .option('--top-k <k>', 'draw from the k likeliest', count(2 ** 24), 40)
+    .option('--seed <n>', 'keys the drawing', whole(2 ** 32 - 1), 0)
     .action((model: string, options) => {
       const write = globals().json
         ? () => {}
@@ -173,21 +214,21 @@ First steps:
   program
     .command('report <run>')
     .description("write a run's HTML report and its metrics as CSV")
-    .option('--out <folder>', "left out: the run's folder")
+    .option('--out <folder>', "left out: the run's folder", filled('Name a folder, or leave the option out.'))
     .option('--with <runs...>', 'other runs to show beside it')
-    .action((run: string, options) => session((s) => writeRunReport(s, run, options)));
+    .action((run: string, options) => look((s) => writeRunReport(s, run, options)));
   program
     .command('gc')
     .description('show what no run needs any more; delete it when asked')
     .option('--delete', 'delete it', false)
-    .option('--grace-minutes <n>', 'spare what was written in the last minutes', whole, 60)
+    .option('--grace-minutes <n>', 'spare what was written in the last minutes', whole(5_256_000), 60)
     .option(
       '--caches',
       'also what can be made again: corpora no run uses, pretraining checkpoints, cached targets',
       false,
     )
     .action((options: { delete: boolean; graceMinutes: number; caches: boolean }) =>
-      session((s) => collectGarbage(s, { ...options, graceMs: options.graceMinutes * 60_000 })),
+      look((s) => collectGarbage(s, { ...options, graceMs: options.graceMinutes * 60_000 })),
     );
   program
     .command('inspect <model>')
@@ -209,36 +250,9 @@ First steps:
     .option('--fresh', 'throw away what an earlier demonstration left', false)
     .action(async (options: { fresh: boolean }) => {
       const { data } = globals();
-      const texts = await prepareDemonstration(data, options.fresh);
+      const { note } = createDisplay(globals());
+      const texts = await prepareDemonstration(data, options.fresh, note);
       await withSession({ ...globals(), data: demoFolder(data) }, (s) => demonstrate(s, texts));
     });
   return program;
 }
-
-function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0)
-    throw new InvalidArgumentError('It must be a whole number, 0 or more.');
-  return value;
-}
-
-function count(text: string): number {
-  const value = whole(text);
-  if (value === 0) throw new InvalidArgumentError('It must be 1 or more.');
-  return value;
-}
-
-function notNegative(text: string): number {
-  const value = Number(text);
-  if (!(value >= 0) || !Number.isFinite(value))
-    throw new InvalidArgumentError('It must be a number, 0 or more.');
-  return value;
-}
-
-function positive(text: string): number {
-  const value = notNegative(text);
-  if (value === 0) throw new InvalidArgumentError('It must be above 0.');
-  return value;
-}
-
-const collect = (text: string, before: readonly string[]): string[] => [...before, text];

@@ -1,7 +1,7 @@
 // The options of commands that can go to services which are processes of their own, and what they say.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DdkError } from '#base';
-import type { Security } from '#rpc';
+import { addressProblem, type Security } from '#rpc';
 
 /** Where the services are, and how they are reached. */
 export interface RemoteAddress {
@@ -20,11 +20,15 @@ export interface RemoteOptions {
   readonly tlsKey?: string;
 }
 
-/** Adds `--scheduler` and the TLS options. */
-export function addRemoteOptions(command: Command): Command {
+/**
+ * Adds `--scheduler` and the TLS options.
+ *
+ * @param leftOut what the command turns to without a scheduler
+ */
+export function addRemoteOptions(command: Command, leftOut: string): Command {
   return command
     .addOption(
-      new Option('--scheduler <address>', 'host:port of a running scheduler; left out: services start here')
+      new Option('--scheduler <address>', `host:port of a running scheduler; left out: ${leftOut}`)
         .env('DDK_SCHEDULER')
         .argParser(address),
     )
@@ -62,11 +66,8 @@ function securityOf({ tlsCa, tlsCert, tlsKey }: RemoteOptions, allowPlaintext: b
 }
 
 function address(text: string): string {
-  if (
-    text === '' ||
-    /^unix:./.test(text) ||
-    /^(dns:\/\/\/)?(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):\d{1,5}$/.test(text)
-  )
-    return text;
-  throw new InvalidArgumentError('It must be host:port, such as 127.0.0.1:7000.');
+  // An empty variable counts as not set.
+  const problem = text === '' ? undefined : addressProblem(text);
+  if (problem === undefined) return text;
+  throw new InvalidArgumentError(`It ${problem}.`);
 }

@@ -74,10 +74,14 @@ export async function withContext<T>(
   }
 }
 
-/** The same with the data folder. */
-export function withSession<T>(options: GlobalOptions, body: (session: Session) => Promise<T>): Promise<T> {
+/** The same with the data folder; `create` as in openDataFolder. */
+export function withSession<T>(
+  options: GlobalOptions,
+  body: (session: Session) => Promise<T>,
+  { create = true }: { readonly create?: boolean } = {},
+): Promise<T> {
   return withContext(options, async (context) => {
-    const data = await openDataFolder(options.data);
+    const data = await openDataFolder(options.data, { create });
     const running = async () => {
       const addresses = (await data.holder())?.addresses;
       return addresses && connect(addresses.schedulerAddress, addresses.evaluatorAddress);

@@ -1,6 +1,6 @@
 // Every setting of domain-evaluator, read from the environment.
 import type { Environment } from '#base';
-import { readServiceProcess, type ServiceProcess, type Serving } from '#rpc';
+import { readAddress, readServiceProcess, type ServiceProcess, type Serving } from '#rpc';
 import { type InferencePlacement, type Placement, readInferencePlacement } from '#runtime';
 
 export interface DomainEvaluatorConfig extends Serving, Placement {
@@ -18,7 +18,7 @@ export interface DomainEvaluatorProcessConfig
 
 export function readConfig(env: Environment): DomainEvaluatorProcessConfig {
   const config = {
-    teacherAddress: env.string('DDK_TEACHER_ADDRESS'),
+    teacherAddress: readAddress(env, 'DDK_TEACHER_ADDRESS'),
     data: env.string('DDK_DATA', '.ddk'),
     ...readInferencePlacement(env),
     ...readServiceProcess(env),

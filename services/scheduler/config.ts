@@ -1,6 +1,6 @@
 // Every setting of the scheduler, read from the environment.
 import type { Environment } from '#base';
-import { readServiceProcess, type ServiceProcess, type Serving } from '#rpc';
+import { readAddress, readServiceProcess, type ServiceProcess, type Serving } from '#rpc';
 
 export interface SchedulerConfig extends Serving {
   readonly teacherAddress: string;
@@ -19,9 +19,9 @@ export interface SchedulerProcessConfig extends SchedulerConfig, ServiceProcess 
 
 export function readConfig(env: Environment): SchedulerProcessConfig {
   const config = {
-    teacherAddress: env.string('DDK_TEACHER_ADDRESS'),
-    trainerAddress: env.string('DDK_TRAINER_ADDRESS'),
-    evaluatorAddress: env.string('DDK_EVALUATOR_ADDRESS'),
+    teacherAddress: readAddress(env, 'DDK_TEACHER_ADDRESS'),
+    trainerAddress: readAddress(env, 'DDK_TRAINER_ADDRESS'),
+    evaluatorAddress: readAddress(env, 'DDK_EVALUATOR_ADDRESS'),
     data: env.string('DDK_DATA', '.ddk'),
     ...readServiceProcess(env),
   };

@@ -1,6 +1,6 @@
 // Every setting of student-trainer, read from the environment.
 import type { Environment } from '#base';
-import { readServiceProcess, type ServiceProcess, type Serving } from '#rpc';
+import { readAddress, readServiceProcess, type ServiceProcess, type Serving } from '#rpc';
 import { type Placement, readPlacement } from '#runtime';
 
 export interface StudentTrainerConfig extends Serving, Placement {
@@ -15,7 +15,7 @@ const mebibyte = 1024 ** 2;
 
 export function readConfig(env: Environment): StudentTrainerConfig & ServiceProcess {
   const config = {
-    teacherAddress: env.string('DDK_TEACHER_ADDRESS'),
+    teacherAddress: readAddress(env, 'DDK_TEACHER_ADDRESS'),
     data: env.string('DDK_DATA', '.ddk'),
     targetCacheBytes:
       mebibyte * env.integer('DDK_TARGET_CACHE_MIB', { min: 0, max: 1 << 24, fallback: 1024 }),

@@ -4,8 +4,6 @@
 // First every death has a run of its own; then one run dies as many times before it is left alone.
 import assert from 'node:assert/strict';
 import { keyedUniform } from '#base';
-import type { RunState } from '#proto/ddk/v1/types';
-import { stateName } from '../../services/cli/display/describe-run.js';
 import { resultOf, succeeds, type TinyWorld, tinyWorld } from '../support/tiny-world.js';
 
 const seed = Number(process.argv[2] ?? Date.now() % 1_000_000);
@@ -29,9 +27,9 @@ async function die(world: TinyWorld, afterMs: number): Promise<string> {
   const line = JSON.parse(last) as {
     type: string;
     interval?: number;
-    run?: { state: RunState; interval: number };
+    run?: { state: string; interval: number };
   };
-  if (line.run !== undefined) return `${stateName(line.run.state)} in interval ${line.run.interval}`;
+  if (line.run !== undefined) return `${line.run.state} in interval ${line.run.interval}`;
   return line.interval === undefined ? line.type : `${line.type} of interval ${line.interval}`;
 }
 

@@ -1,6 +1,6 @@
 // A data folder: one process at work in it at a time, found by others, given up by the dead.
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -82,4 +82,45 @@ test('a process that writes is known to others until it is done', () =>
     await rm(path.join(root, 'writers', '1.json'));
     assert.deepEqual(await data.othersAtWork(), []);
     await data.close();
+  }));
+
+test('looking into a folder that is not there makes nothing, and finds nothing', () =>
+  inFolder(async (root) => {
+    const data = await openDataFolder(path.join(root, 'a', 'b'), { create: false });
+    assert.deepEqual(await data.store.records.list('runs/'), []);
+    assert.equal(await data.holder(), undefined);
+    await data.close();
+    assert.deepEqual(await readdir(root), []);
+    const file = path.join(root, 'file');
+    await writeFile(file, '');
+    for (const create of [true, false])
+      await assert.rejects(openDataFolder(file, { create }), {
+        message: `${file} cannot hold runs: it is a file; give another folder with --data.`,
+      });
+  }));
+
+test('looking into a folder with runs finds them', () =>
+  inFolder(async (root) => {
+    const made = await openDataFolder(root);
+    await made.store.records.create('runs/one', Buffer.from('x'));
+    await made.close();
+    const data = await openDataFolder(root, { create: false });
+    assert.equal((await data.store.records.list('runs/')).length, 1);
+    await data.close();
+  }));
+
+test('a folder that cannot be claimed or written is a sentence without names of unfinished files', () =>
+  inFolder(async (root) => {
+    const data = await openDataFolder(path.join(root, 'data'));
+    await rm(path.join(root, 'data'), { recursive: true });
+    await writeFile(path.join(root, 'data'), '');
+    const sentence = `${path.join(root, 'data')} cannot hold runs: a part of its path is a file; give another folder with --data.`;
+    await assert.rejects(
+      data.holding(async () => {}),
+      { message: sentence },
+    );
+    await assert.rejects(
+      data.writing(async () => {}),
+      { message: sentence },
+    );
   }));

@@ -19,8 +19,19 @@ test('what was made from the same text is kept, what was made from other text is
 
     const stamp = path.join(demoFolder(data), 'made-from');
     const made = await readFile(stamp, 'utf8');
+    const told: string[] = [];
+    const tell = (sentence: string) => void told.push(sentence);
+    assert.deepEqual(await prepareDemonstration(data, false, tell), texts);
+    assert.deepEqual(told, []);
     await writeFile(stamp, 'something else');
-    assert.deepEqual(await prepareDemonstration(data, false), texts);
+    assert.deepEqual(await prepareDemonstration(data, false, tell), texts);
+    assert.match(
+      told.join(),
+      /^The installed packages, .* have changed since \d{4}-\d\d-\d\d \d\d:\d\d, so .* starts afresh\.$/,
+    );
+    await writeFile(stamp, made.replace(/\n.*\n$/, '\nother settings\n'));
+    await prepareDemonstration(data, false, tell);
+    assert.match(told[1] ?? '', /^The settings of the demonstration have changed since /);
     await assert.rejects(stat(model), { code: 'ENOENT' });
     assert.equal(await readFile(stamp, 'utf8'), made);
   } finally {

@@ -1,11 +1,14 @@
 // Estimates, tables and CSV as people and scripts read them.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { RunState } from '#proto/ddk/v1/types';
 import { chooseVoice } from '../../services/cli/display/display.js';
 import { Estimate } from '../../services/cli/display/estimate.js';
-import { toJson } from '../../services/cli/display/json.js';
+import { jsonDisplay, toJson } from '../../services/cli/display/json.js';
+import { RunPast } from '../../services/cli/display/run-past.js';
 import { table } from '../../services/cli/display/table.js';
 import { metricsCsv } from '../../services/cli/metrics-csv.js';
+import { sampleRun } from './run-fixture.js';
 
 test('an estimate follows the speed of late, not of the slow start', () => {
   const estimate = new Estimate(10_000);
@@ -66,8 +69,31 @@ test('a table aligns its columns', () => {
   assert.equal(text, ['a             b', '─────────  ────', 'long name     1', 'x          10.5'].join('\n'));
 });
 
-test('JSON carries large counts as numbers', () => {
-  assert.equal(toJson({ tokens: 12n }), '{"tokens":12}');
+test('JSON lines are the JSON of protocol buffers: counts of 64 bits and what is no number as text, enums by name', () => {
+  const run = { state: RunState.PAUSED, bestLoss: Number.NaN, createdAt: new Date(0) };
+  assert.equal(
+    toJson({ type: 'run', run, runs: [{ tokens: 12n, loss: Number.POSITIVE_INFINITY }] }),
+    '{"type":"run","run":{"state":"RUN_STATE_PAUSED","bestLoss":"NaN","createdAt":"1970-01-01T00:00:00.000Z"},"runs":[{"tokens":"12","loss":"Infinity"}]}',
+  );
+});
+
+test('every kind of line is written so', () => {
+  const lines: string[] = [];
+  const display = jsonDisplay((line) => void lines.push(line));
+  const run = sampleRun({ state: RunState.MEASURING });
+  display.run(run, new RunPast());
+  const evaluation = { windowsDone: 1n, windowsTotal: 4n };
+  display.progress(run, { interval: 0, progress: { $case: 'evaluation', value: evaluation } });
+  display.result('', { run, gaps: [{ ratio: Number.POSITIVE_INFINITY }] });
+  assert.doesNotMatch(lines.join(''), /\$case|"state":\d|null/);
+  const [changed, progress, result] = lines.map((line) => JSON.parse(line));
+  assert.equal(changed.run.state, 'RUN_STATE_MEASURING');
+  assert.deepEqual(progress, {
+    type: 'progress',
+    interval: 0,
+    evaluation: { windowsDone: '1', windowsTotal: '4' },
+  });
+  assert.equal(result.result.gaps[0].ratio, 'Infinity');
 });
 
 test('scripts get JSON, terminals a bar, pipes plain lines', () => {

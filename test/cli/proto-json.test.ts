@@ -66,3 +66,28 @@ test('counts of 64 bits are text, times are RFC 3339, and what JSON has no numbe
     },
   );
 });
+
+test('every enum of what is told of a run is known by its names', () => {
+  const definitions = loadSync('ddk/v1/scheduler.proto', { includeDirs: [protos] });
+  interface Field {
+    readonly name: string;
+    readonly type: string;
+    readonly typeName: string;
+  }
+  const known = new Set<string>();
+  const follow = (message: string): void => {
+    if (known.has(message)) return;
+    known.add(message);
+    const { type } = definitions[message] as { type?: { field?: readonly Field[] } };
+    for (const { name, type: kind, typeName } of type?.field ?? []) {
+      const target = `ddk.v1.${typeName.split('.').at(-1)}`;
+      if (kind === 'TYPE_ENUM') {
+        const { type: described } = definitions[target] as { type: { value: readonly { name: string }[] } };
+        assert.equal(protoJson({ [name]: 1 })[name], described.value[1]?.name, `${message}.${name}`);
+      }
+      if (kind === 'TYPE_MESSAGE' && target in definitions) follow(target);
+    }
+  };
+  for (const root of ['Run', 'RunProgress', 'CreateRunRequest']) follow(`ddk.v1.${root}`);
+  assert.ok(known.size > 10 && known.has('ddk.v1.DomainGap'), [...known].join(', '));
+});

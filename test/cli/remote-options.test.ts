@@ -18,7 +18,9 @@ import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** What the options of `ddk watch ARGS` say. */
 function parse(...args: readonly string[]): RemoteOptions {
-  const command = addEvaluatorOption(addRemoteOptions(new Command('watch'))).exitOverride();
+  const command = addEvaluatorOption(
+    addRemoteOptions(new Command('watch'), 'nothing is asked'),
+  ).exitOverride();
   return command
     .configureOutput({ writeErr: () => {} })
     .parse(args, { from: 'user' })

@@ -1,6 +1,6 @@
 // The spec file: defaults, limits, and all of a bad one's problems at once.
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -11,6 +11,8 @@ import { parseSpec, readSpec } from '../../services/cli/spec/read-spec.js';
 import { specTemplate } from '../../services/cli/spec/template.js';
 import { toRunSpec } from '../../services/cli/spec/to-run-spec.js';
 import { namePattern } from '../../services/scheduler/run-name.js';
+import { refusal } from '../support/refusal.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const minimal = `
 name: a-run
@@ -143,4 +145,62 @@ test('a name is refused by a spec where the scheduler would refuse it', () => {
       namePattern.test(name) && !problems(minimal.replace('a-run', JSON.stringify(name))).length,
       name,
     );
+});
+
+for (const [title, text, sentence] of [
+  [
+    'a pattern without quotes',
+    `${minimal.replace('text/prose', '*.txt')}`,
+    /^run\.yaml, line 5, column 34: \*\.txt without quotes is a YAML alias, .*; put it in quotes: "\*\.txt"\.$/,
+  ],
+  [
+    'several documents',
+    'name: a\n---\nname: b\n',
+    /^run\.yaml holds several documents, the second from line 2, column 1; leave one/,
+  ],
+  ['a quote that is not closed', 'name: "a', /^run\.yaml is not valid YAML: .* at line 1, column \d+\.$/],
+  [
+    'what a terminal would obey',
+    `name: a: ${'\u001b[31m'.repeat(900)}`,
+    /^run\.yaml is not valid YAML: [^\p{C}]{1,200} at line 1, column \d+\.$/u,
+  ],
+  [
+    'aliases without end',
+    `a: &a [x, x]\n${[...'bcdefgh'].map((c, i) => `${c}: &${c} [*${'abcdefg'[i]}, *${'abcdefg'[i]}]`).join('\n')}`,
+    /^run\.yaml repeats itself by aliases more than 100 times; write it out\.$/,
+  ],
+] as const)
+  test(`YAML with ${title} is refused with the place and the remedy`, () => {
+    const { message } = refusal(() => parseSpec(text, 'run.yaml', '/'));
+    assert.match(message, sentence);
+  });
+
+test('a number far beyond its field is one problem', () => {
+  assert.deepEqual(problems(`${minimal}training: { intervals: 1.0e+300, seed: 1.0e+20 }`), [
+    'training.intervals',
+    'training.seed',
+  ]);
+  assert.deepEqual(problems(`${minimal}training: { intervals: -1.0e+300 }`), ['training.intervals']);
+});
+
+test('no more documents are held out than a corpus can hold out', () => {
+  assert.deepEqual(problems(`${minimal}corpus: { validationSamples: 65537 }`), ['corpus.validationSamples']);
+  assert.deepEqual(problems(`${minimal}corpus: { validationSamples: 65536 }`), []);
+});
+
+test('a spec that is a folder, a model or in no UTF-8 is refused without its bytes', async (t) => {
+  const folder = await temporaryFolder(t);
+  const file = async (name: string, bytes: Uint8Array): Promise<string> => {
+    await writeFile(path.join(folder, name), bytes);
+    return path.join(folder, name);
+  };
+  await assert.rejects(readSpec(folder), /is a folder; give the spec file itself\.$/);
+  await assert.rejects(
+    readSpec(await file('model.safetensors', Buffer.from([0x7b, 0x07, 0, 0, 1, 2]))),
+    /model\.safetensors is no spec: it is not text \(its byte 1 is 07\); `ddk init` writes one to start from\.$/,
+  );
+  await assert.rejects(
+    readSpec(await file('latin1.yaml', Buffer.from([0x6e, 0xe9, 0x0a]))),
+    /latin1\.yaml is no spec: it is not in UTF-8; /,
+  );
 });

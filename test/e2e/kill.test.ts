@@ -136,7 +136,7 @@ describe('a run', { concurrency: 2 }, () => {
 
     const startAndWaitForSteps = async () => {
       const running = world.start(['run', file, '--json']);
-      assert.ok(await running.said(/"\$case":"step"/), 'it ended before it trained');
+      assert.ok(await running.said(/"step":\{/), 'it ended before it trained');
       return running;
     };
     const paused = await startAndWaitForSteps();

@@ -45,7 +45,8 @@ const withDomain = (path: string) => [
 async function refusedRun(name: string, changes: Readonly<Record<string, unknown>>): Promise<string> {
   const data = ['--data', `data-${name}`];
   const sentence = await refused(world, ['run', await world.spec({ ...changes, name }), ...data]);
-  const left = await readdir(join(world.folder, `data-${name}`));
+  // What is wrong with the spec alone is found before there is a data folder.
+  const left: readonly string[] = await readdir(join(world.folder, `data-${name}`)).catch(() => []);
   assert.ok(!left.includes('runs') && !left.includes('running.json'), left.join(', '));
   const { stderr } = await world.ddk(['show', name, ...data]);
   assert.match(stderr, new RegExp(`There is no run "${name}"`));
@@ -227,19 +228,6 @@ describe('names and places', { concurrency: 2 }, () => {
       assert.match(stderr, /^error: unknown (command|option) '.*'$/m);
     }
   });
-
-  test('a data folder that is a file', async () => {
-    const sentence = await refused(world, ['runs', '--data', 'tiny.yaml']);
-    assert.match(sentence, /tiny\.yaml cannot hold runs: it is a file; give another folder with --data\.$/m);
-  });
-
-  test('a tokenizer that is none', async () => {
-    const args = ['pretrain', 'new', '--text', 'mail=text/mail', '--tokenizer', 'text/mail/1.txt'];
-    assert.match(
-      await refused(world, args),
-      /^text\/mail\/1\.txt is not JSON .*; give a tokenizer\.json\.$/m,
-    );
-  });
 });
 
 /** The student with some of its weights multiplied. */
@@ -312,7 +300,7 @@ async function worldAtWork(
     await running.finished;
     await at.remove();
   });
-  assert.ok(await running.said(/"\$case":"step"/), 'it ended before it trained');
+  assert.ok(await running.said(/"step":\{/), 'it ended before it trained');
   return { at, running };
 }
 

@@ -24,6 +24,20 @@ const pretrain = [
   '2',
 ];
 
+test('a tokenizer that is none is refused by its name', async () => {
+  const args = ['pretrain', 'new', '--text', 'mail=text/mail', '--tokenizer', 'text/mail/1.txt'];
+  const { code, stderr } = await world.ddk(args);
+  assert.equal(code, 1);
+  assert.match(stderr, /^ddk: text\/mail\/1\.txt is not JSON .*; give a tokenizer\.json\.\n$/);
+});
+
+test('a batch that no memory holds is refused by its options, before the text is read', async () => {
+  const args = ['pretrain', 'wide', '--text', 'mail=text/none', '--batch', '65536', '--length', '1048576'];
+  const { code, stderr } = await world.ddk(args);
+  assert.equal(code, 1);
+  assert.match(stderr, /^ddk: --batch, --length give 68\.7G positions a step, .*; lower one of them\.\n$/);
+});
+
 test('a training that has ended is not repeated, and has no last loss of its own to tell', async () => {
   const first = await succeeds(world, pretrain);
   assert.match(first.stderr, /^training small: .* parameters, 3 steps, last loss \d\.\d{3}$/m);

@@ -120,6 +120,9 @@ test('a folder that is not that of the services, and an address without a schedu
     elsewhere.stderr,
     /keeps its runs elsewhere than in .*other: give the folder that its services have as DDK_DATA/,
   );
-  assert.match(nobody.stderr, /no connection to 127\.0\.0\.1:9 within 5000 ms; is it running\?/);
+  assert.match(
+    nobody.stderr,
+    /no connection to 127\.0\.0\.1:9 within 5000 ms: nothing listens there; start the service/,
+  );
   assert.match(noPort.stderr, /It must be host:port, such as 127\.0\.0\.1:7000\./);
 });

@@ -45,8 +45,9 @@ async function digestOfFolder(folder: string): Promise<string> {
 
 test('with --json every line is an object, from the first change of the run to its result', () => {
   const states = lines.flatMap((line) =>
-    line.type === 'run' ? [(line.run as { state: number }).state] : [],
+    line.type === 'run' ? [(line.run as { state: string }).state] : [],
   );
+  assert.equal(states.at(-1), 'RUN_STATE_SUCCEEDED');
   assert.ok(states.length >= 5, `${states.length} changes`);
   assert.ok(lines.some((line) => line.type === 'progress'));
   assert.equal(lines.filter((line) => line.type === 'result').length, 1);
@@ -276,4 +277,21 @@ test('a run that has ended can be extended, and a fork of it goes on where it be
     ['run', 'fork.yaml'],
   ])
     assert.match((await succeeds(world, args)).stderr, /^succeeded$/m);
+});
+
+test('a report or a student is not written where it has no place', async () => {
+  for (const [args, sentence] of [
+    [
+      ['report', 'tiny', '--out', 'tiny.yaml'],
+      /tiny\.yaml cannot hold the report: it is a file; give another folder with --out\.$/m,
+    ],
+    [
+      ['export', 'tiny', '--out', 'tiny.yaml/x'],
+      /tiny\.yaml cannot hold the student: it is a file; give another place with --out\.$/m,
+    ],
+  ] as const) {
+    const { code, stderr } = await world.ddk(args);
+    assert.equal(code, 1);
+    assert.match(stderr, sentence);
+  }
 });

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
 import { spans as names } from '#telemetry';
-import { runSpecFile } from '../../services/cli/commands/run.js';
+import { runSpecHere } from '../../services/cli/commands/run.js';
 import { openDataFolder } from '../../services/cli/data-folder.js';
 import type { Display } from '../../services/cli/display/display.js';
+import { readSpec } from '../../services/cli/spec/read-spec.js';
 import { type CapturedSpan, captureTelemetry } from '../support/captured-telemetry.js';
 import { type TinyWorld, tinySteps, tinyWorld } from '../support/tiny-world.js';
 
@@ -26,7 +27,7 @@ async function runHere(world: TinyWorld): Promise<void> {
   const options = { data: data.root, json: false, logLevel: 'error', outputClosed: signal };
   const session = { options, display: silent, data, signal, running: async () => undefined };
   try {
-    await runSpecFile(session, join(world.folder, 'tiny.yaml'), {});
+    await runSpecHere(session, await readSpec(join(world.folder, 'tiny.yaml')), {});
   } finally {
     await data.close();
   }

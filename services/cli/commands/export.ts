@@ -4,10 +4,16 @@ import { formatBytes } from '#base';
 import { writeStudent } from '../finish.js';
 import { findRun } from '../run-records.js';
 import type { Session } from '../session.js';
+import { requireRoom } from '../user-path.js';
 
 export async function exportRun({ data, display }: Session, name: string, out: string): Promise<void> {
   const run = await findRun(data.store, name);
   const folder = path.resolve(out);
+  await requireRoom({
+    path: path.dirname(folder),
+    cannot: 'hold the student',
+    remedy: 'give another place with --out',
+  });
   const manifest = await writeStudent(data.store, run, folder, { replace: false });
   const files = manifest.files.map((f) => `  ${f.name}  ${formatBytes(Number(f.bytes))}`);
   display.result(

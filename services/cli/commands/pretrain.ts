@@ -1,104 +1,44 @@
 // `ddk pretrain`: a small model from scratch.
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { DdkError, type Violation } from '#base';
+import { DdkError } from '#base';
 import type { ProviderSetting } from '#runtime';
 import { pretrainModel } from '../pretrain/pretrain-model.js';
+import { type PretrainOptions, settingsOf } from '../pretrain/read-options.js';
 import type { PretrainSettings } from '../pretrain/settings.js';
 import type { Session } from '../session.js';
+import { requireRoom } from '../user-path.js';
 
-interface PretrainCommandOptions {
-  readonly text: readonly string[];
-  readonly weight: readonly string[];
-  readonly tokenizer?: string;
-  readonly hidden: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly kvHeads?: number;
-  readonly intermediate?: number;
-  readonly length: number;
-  readonly batch: number;
-  readonly steps: number;
-  readonly lr: number;
-  readonly validation: number;
-  readonly seed: number;
-  readonly threads: number;
+export interface PretrainPlan {
+  /** Model folder to write. */
+  readonly folder: string;
+  readonly settings: PretrainSettings;
   readonly provider: ProviderSetting;
+  readonly threads: number;
 }
 
-export async function pretrain(
-  session: Session,
-  out: string,
-  options: PretrainCommandOptions,
-): Promise<void> {
+/** Checks what was asked for, and that its result will have a place. */
+export async function planPretrain(out: string, options: PretrainOptions): Promise<PretrainPlan> {
   const folder = path.resolve(out);
+  const settings = settingsOf(options);
   const taken = await stat(folder).then(
     () => true,
     () => false,
   );
   if (taken) throw new DdkError('already_exists', `${folder} exists; give another name or remove it first.`);
-  const settings = settingsOf(options);
-  await session.data.writing(() =>
-    pretrainModel(session, {
-      title: `training ${path.basename(folder)}`,
-      out: folder,
-      settings,
-      provider: options.provider,
-      threads: options.threads,
-    }),
-  );
-  session.display.result(`The model is in ${folder}.`, { folder, settings });
+  await requireRoom({
+    path: path.dirname(folder),
+    cannot: 'hold the model',
+    remedy: 'give another place',
+  });
+  return { folder, settings, provider: options.provider, threads: options.threads };
 }
 
-function settingsOf(options: PretrainCommandOptions): PretrainSettings {
-  const violations: Violation[] = [];
-  const pair = (option: string, text: string): [string, string] => {
-    const at = text.indexOf('=');
-    if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)];
-    violations.push({ field: option, description: `${JSON.stringify(text)} is not of the form name=value` });
-    return [text, ''];
-  };
-  const texts = options.text.map((text) => pair('--text', text));
-  const shares = new Map<string, number>();
-  for (const text of options.weight) {
-    const [name, value] = pair('--weight', text);
-    const share = Number(value);
-    if (!(share >= 0 && Number.isFinite(share)))
-      violations.push({
-        field: '--weight',
-        description: `the share of "${name}" must be a number, 0 or more`,
-      });
-    if (!texts.some(([domain]) => domain === name))
-      violations.push({ field: '--weight', description: `"${name}" is no domain given with --text` });
-    shares.set(name, share);
-  }
-  if (options.hidden % options.heads !== 0)
-    violations.push({
-      field: '--heads',
-      description: `${options.heads} does not divide --hidden ${options.hidden}`,
-    });
-  if (violations.length > 0) {
-    const list = violations.map((v) => `${v.field}: ${v.description}`).join('; ');
-    throw new DdkError('invalid_argument', list, { violations });
-  }
-  return {
-    domains: texts.map(([name, paths]) => ({
-      name,
-      paths: paths.split(',').map((p) => path.resolve(p)),
-      ...(shares.size > 0 ? { share: shares.get(name) ?? 0 } : {}),
-    })),
-    tokenizer: options.tokenizer,
-    hidden: options.hidden,
-    layers: options.layers,
-    heads: options.heads,
-    kvHeads: options.kvHeads,
-    // A multiple of 16 near 8/3 of the hidden size, as LLaMA has it.
-    intermediate: options.intermediate ?? 16 * Math.round((options.hidden * 8) / 3 / 16),
-    length: options.length,
-    batch: options.batch,
-    steps: options.steps,
-    learningRate: options.lr,
-    validationSamples: options.validation,
-    seed: options.seed,
-  };
+export async function pretrain(session: Session, plan: PretrainPlan): Promise<void> {
+  const { folder, settings, provider, threads } = plan;
+  const title = `training ${path.basename(folder)}`;
+  await session.data.writing(() =>
+    pretrainModel(session, { title, out: folder, settings, provider, threads }),
+  );
+  session.display.result(`The model is in ${folder}.`, { folder, settings });
 }

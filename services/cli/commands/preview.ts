@@ -10,7 +10,6 @@ import { withEvaluator, withScheduler } from '../remote.js';
 import type { RemoteAddress } from '../remote-options.js';
 import { findRun } from '../run-records.js';
 import type { CommandContext, Session } from '../session.js';
-import { readSpec } from '../spec/read-spec.js';
 import type { Spec } from '../spec/schema.js';
 import { submit } from '../submit.js';
 import { placement } from './run.js';
@@ -21,11 +20,10 @@ export interface PreviewOptions {
 
 export async function preview(
   session: Session,
-  file: string,
+  spec: Spec,
   options: PreviewOptions,
   remote: RemoteAddress | undefined,
 ): Promise<void> {
-  const spec = await readSpec(file);
   if (remote)
     await withScheduler(remote, ({ scheduler }) =>
       withEvaluator(remote, async (evaluator) => {

@@ -8,7 +8,7 @@ import { type RunServices, withScheduler } from '../remote.js';
 import type { RemoteAddress } from '../remote-options.js';
 import { findRun, listRuns } from '../run-records.js';
 import type { CommandContext, Session } from '../session.js';
-import { readSpec } from '../spec/read-spec.js';
+import type { Spec } from '../spec/schema.js';
 import { tellRun, tellRuns } from './inspect-runs.js';
 import { conclude, type RunOptions, startRun, submitOnce } from './run.js';
 import { askFor } from './steer.js';
@@ -17,10 +17,9 @@ import { askFor } from './steer.js';
 export async function runRemotely(
   session: Session,
   remote: RemoteAddress,
-  file: string,
+  spec: Spec,
   options: RunOptions,
 ): Promise<void> {
-  const spec = await readSpec(file);
   await withScheduler(remote, async (services) => {
     await requireSameStore(session, remote, services);
     const run = await session.data.writing(async () =>

@@ -1,7 +1,7 @@
 // `ddk run` and `ddk resume`: a run in this process, from its spec to the exported student.
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { DdkError, writeFileDurable } from '#base';
+import { DdkError, invalidArgument, writeFileDurable } from '#base';
 import { openModel } from '#model';
 import { type Run, RunState } from '#proto/ddk/v1/types';
 import { openCheckpoint } from '#train';
@@ -12,7 +12,7 @@ import type { DataFolder } from '../data-folder.js';
 import { farewell } from '../display/farewell.js';
 import { describeDryRun } from '../dry-run.js';
 import { serviceLogger, startEmbedded } from '../embedded.js';
-import { finishRun } from '../finish.js';
+import { finishRun, makeRunFolder } from '../finish.js';
 import { followRun } from '../follow.js';
 import type { RunServices } from '../remote.js';
 import { findRun, listRuns } from '../run-records.js';
@@ -30,9 +30,20 @@ export interface RunOptions {
   readonly dryRun?: boolean;
 }
 
-/** Starts the run of a spec file, or continues it where it was left. */
-export async function runSpecFile(session: Session, file: string, options: RunOptions): Promise<void> {
-  const spec = await readSpec(file);
+/** Reads the spec of a run and refuses options that do not go together, before anything is made. */
+export async function readRun(file: string, { from, fromBest }: RunOptions): Promise<Spec> {
+  if (fromBest && from === undefined)
+    throw invalidArgument([
+      {
+        field: '--from-best',
+        description: 'says which checkpoint of another run; name that run with --from',
+      },
+    ]);
+  return readSpec(file);
+}
+
+/** Starts the run of a spec, or continues it where it was left. */
+export async function runSpecHere(session: Session, spec: Spec, options: RunOptions): Promise<void> {
   if (options.dryRun) return session.data.writing(() => dryRun(session, spec, options));
   return session.data.holding((claim) => runSpec(session, spec, options, claim));
 }
@@ -94,7 +105,7 @@ export async function startRun(
   const { run } = await scheduler.createRun({ requestId, spec: runSpec }, { signal });
   if (!run) throw new DdkError('internal', 'the scheduler returned no run');
   const folder = data.runFolder(spec.name);
-  await mkdir(folder, { recursive: true });
+  await makeRunFolder(folder);
   await writeFileDurable(path.join(folder, 'spec.json'), `${JSON.stringify(spec, null, 2)}\n`);
   if (run.state === RunState.PAUSED) {
     display.note(`${spec.name} was paused (${run.reason?.message ?? 'no reason given'}); continuing it.`);

@@ -1,8 +1,8 @@
 // `ddk demo`: a whole distillation on the text that installation left on the machine, beside two arms without DDK.
-import { access, readFile, rm } from 'node:fs/promises';
+import { access, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DdkError, formatBytes, formatDurationMs, Sha256, writeFileDurable } from '#base';
+import { DdkError, formatBytes, formatDurationMs, Sha256, sha256Hex, writeFileDurable } from '#base';
 import { type Run, RunState } from '#proto/ddk/v1/types';
 import type { Claim } from '../claim.js';
 import { executeRun, placement } from '../commands/run.js';
@@ -17,6 +17,7 @@ import { pretrainModel } from '../pretrain/pretrain-model.js';
 import type { PretrainSettings } from '../pretrain/settings.js';
 import type { Session } from '../session.js';
 import { submit } from '../submit.js';
+import { requireRoom } from '../user-path.js';
 import { type Arm, arms, bytesOfAKind, studentSettings, teacherSettings } from './settings.js';
 import { collectText, type DomainText } from './text.js';
 
@@ -25,9 +26,20 @@ const packages = fileURLToPath(new URL('../../../../node_modules', import.meta.u
 /**
  * Collects the text into the demonstration's folder. What was made from other text, or by other settings, is thrown away:
  * its runs could not be continued.
+ *
+ * @param tell is told why, where that happens
  */
-export async function prepareDemonstration(data: string, fresh: boolean): Promise<readonly DomainText[]> {
+export async function prepareDemonstration(
+  data: string,
+  fresh: boolean,
+  tell: (sentence: string) => void = () => {},
+): Promise<readonly DomainText[]> {
   const folder = demoFolder(data);
+  await requireRoom({
+    path: path.resolve(folder),
+    cannot: 'hold the demonstration',
+    remedy: 'give another folder with --data',
+  });
   if (fresh) await throwAway(data);
   const collect = () => collectText(packages, path.join(folder, 'text'), bytesOfAKind);
   const texts = await collect();
@@ -35,6 +47,8 @@ export async function prepareDemonstration(data: string, fresh: boolean): Promis
   const made = await madeFrom(texts);
   const before = await readFile(stamp, 'utf8').catch(() => made);
   if (before !== made) {
+    const [changed, since] = [whatChanged(before, made), await writtenOn(stamp)];
+    tell(`${changed} since ${since}, so what was trained then is thrown away and all starts afresh.`);
     await throwAway(data);
     await collect();
   }
@@ -42,13 +56,22 @@ export async function prepareDemonstration(data: string, fresh: boolean): Promis
   return texts;
 }
 
-/** Of the text and of everything that is made from it. */
+/** Of the text and of everything that is made from it, a line each. */
 async function madeFrom(texts: readonly DomainText[]): Promise<string> {
   const sha = new Sha256();
   for (const { file } of texts) sha.update(await readFile(file));
   const settings = [teacherSettings(texts), studentSettings(texts), arms(texts, 'teacher', 'student')];
-  return sha.update(Buffer.from(JSON.stringify(settings))).hex();
+  return `${sha.hex()}\n${sha256Hex(JSON.stringify(settings))}\n`;
 }
+
+function whatChanged(before: string, made: string): string {
+  return before.split('\n')[0] === made.split('\n')[0]
+    ? 'The settings of the demonstration have changed'
+    : 'The installed packages, which its text is taken from, have changed';
+}
+
+const writtenOn = async (file: string): Promise<string> =>
+  (await stat(file)).mtime.toISOString().slice(0, 16).replace('T', ' ');
 
 /** Reuses whatever an earlier, perhaps interrupted, demonstration has finished. */
 export function demonstrate(session: Session, texts: readonly DomainText[]): Promise<void> {

@@ -1,8 +1,8 @@
 // The demonstration's text: what is on the machine anyway after installation, sorted into kinds that differ.
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { DdkError, sha256Hex, writeFileDurable } from '#base';
+import { DdkError, makeFolder, sha256Hex, writeFileDurable } from '#base';
 
 /** A kind of text and which files of the installed packages are of it. */
 interface Kind {
@@ -49,7 +49,7 @@ export interface DomainText {
 export async function collectText(packages: string, folder: string, maxBytes: number): Promise<DomainText[]> {
   const files = await walk(packages);
   const seen = new Set<string>();
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const domains: DomainText[] = [];
   for (const kind of kinds) {
     const kept: string[] = [];

@@ -1,10 +1,9 @@
 // JSON lines on standard output: one object an event, for scripts.
+import { jsonOf } from '../spec/proto-json.js';
 import type { Display } from './display.js';
 
-/** bigint as number (all of ours are below 2^53), Date as ISO text. */
-export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_key, v: unknown) => (typeof v === 'bigint' ? Number(v) : v));
-}
+/** One line; whatever there is of messages in it is in the JSON of protocol buffers. */
+export const toJson = (value: unknown): string => JSON.stringify(jsonOf(value));
 
 export function jsonDisplay(write: (line: string) => void): Display {
   const emit = (type: string, fields: object) => write(`${toJson({ type, ...fields })}\n`);
@@ -16,7 +15,7 @@ export function jsonDisplay(write: (line: string) => void): Display {
       return {
         update(done, total, detail) {
           const now = performance.now();
-          if (now - lastMs < 500 && done < total) return;
+          if (now - lastMs < 500 && (done < total || total === 0)) return;
           lastMs = now;
           emit('task', { title, unit, done, total, ...(detail === undefined ? {} : { detail }) });
         },

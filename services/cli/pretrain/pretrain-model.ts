@@ -1,7 +1,6 @@
 // A model from scratch: cross-entropy over a corpus, with the trainer's engine, sampler and checkpoints.
-import { mkdir, readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { canonicalJson, DdkError, failpoint, formatCount, sha256Hex, writeFileDurable } from '#base';
+import { totalmem } from 'node:os';
+import { canonicalJson, failpoint, formatCount, sha256Hex } from '#base';
 import { type Corpus, type Cursors, initialCursors, openCorpus, planStep } from '#corpus';
 import { saveModel } from '#model';
 import {
@@ -14,11 +13,14 @@ import {
 } from '#nn';
 import { chooseProvider, openRuntime, type ProviderSetting } from '#runtime';
 import type { Store } from '#store';
-import { byteLevelTokenizerJson, createTokenizer, type TokenizerContent } from '#tokenizer';
 import { restoreCheckpoint, saveCheckpoint, TrainEngine } from '#train';
 import { prepareCorpus } from '../prepare-corpus.js';
 import type { Session } from '../session.js';
+import { writingTo } from '../user-path.js';
+import { inOptions } from './read-options.js';
+import { requireMemory } from './requirements.js';
 import type { PretrainSettings } from './settings.js';
+import { tokenizerFor } from './tokenizer-for.js';
 
 interface PretrainOptions {
   readonly title: string;
@@ -37,6 +39,9 @@ export async function pretrainModel(session: Session, options: PretrainOptions):
   const { data, display, signal } = session;
   const { settings, title } = options;
   const tokenizer = await tokenizerFor(settings, data.root);
+  const config = configOf(settings, tokenizer);
+  const { provider } = chooseProvider(options.provider);
+  if (provider === 'cpu') requireMemory(config, settings, totalmem());
   const corpusSettings = {
     domains: settings.domains.map(({ name, paths }) => ({ name, paths })),
     tokenizerPath: tokenizer.file,
@@ -44,8 +49,7 @@ export async function pretrainModel(session: Session, options: PretrainOptions):
     validationSamples: settings.validationSamples,
     seed: settings.seed,
   };
-  const { digest, manifest } = await prepareCorpus(corpusSettings, { store: data.store, display, signal });
-  const config = configOf(settings, manifest.vocabSize, manifest.endOfText);
+  const { digest } = await prepareCorpus(corpusSettings, { store: data.store, display, signal });
   const runtime = await openRuntime('c-api');
   const corpus = await openCorpus(digest, data.store.artifacts);
   try {
@@ -60,18 +64,23 @@ export async function pretrainModel(session: Session, options: PretrainOptions):
         objective: { gamma: 0, temperature: 1, temperatureSquared: false, direction: 'forward' },
         optimizer: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, clipNorm: 1 },
       },
-      execution: { provider: chooseProvider(options.provider).provider, threads: options.threads },
+      execution: { provider, threads: options.threads },
     });
     try {
       const { seed: _seed, ...shape } = settings;
       const key = `pretrain/${sha256Hex(canonicalJson({ ...shape, seed: settings.seed, digest }))}`;
       await new Pretraining({ session, engine, corpus, settings, config, key, title }).run();
-      await saveModel({
-        folder: options.out,
-        config,
-        tokenizer: tokenizer.content,
-        parameter: (name) => engine.parameter(name),
-      });
+      const { out } = options;
+      await writingTo(
+        { path: out, cannot: 'be written', remedy: 'mend that, then give the same command again' },
+        () =>
+          saveModel({
+            folder: out,
+            config,
+            tokenizer: tokenizer.content,
+            parameter: (name) => engine.parameter(name),
+          }),
+      );
     } finally {
       await engine.close();
     }
@@ -127,7 +136,11 @@ class Pretraining {
       const rows = await Promise.all(
         plan.rows.map(async ({ domain, window }) => ({ domain, ...(await corpus.window(domain, window)) })),
       );
-      const done = await engine.step(rows, learningRate(rates, step), { signal: session.signal });
+      const done = await engine
+        .step(rows, learningRate(rates, step), { signal: session.signal })
+        .catch((error: unknown) => {
+          throw inOptions(error, step, settings.learningRate);
+        });
       this.#cursors = plan.cursors;
       loss = done.loss;
       const rate = Math.round((1000 * done.tokens) / done.durationMs);
@@ -187,7 +200,10 @@ function sharesOf(settings: PretrainSettings, corpus: Corpus): number[] {
   return asked.map((share) => share ?? 0);
 }
 
-function configOf(settings: PretrainSettings, vocabSize: number, endOfText: number): DecoderConfig {
+function configOf(
+  settings: PretrainSettings,
+  { vocabSize, endOfText }: { readonly vocabSize: number; readonly endOfText: number },
+): DecoderConfig {
   const json = {
     model_type: 'llama',
     architectures: ['LlamaForCausalLM'],
@@ -206,44 +222,4 @@ function configOf(settings: PretrainSettings, vocabSize: number, endOfText: numb
     eos_token_id: endOfText,
   };
   return parseDecoderConfig(json, 'the model to train');
-}
-
-/** The tokenizer's content, and a file of it for the threads that tokenise. */
-async function tokenizerFor(
-  settings: PretrainSettings,
-  folder: string,
-): Promise<{ readonly file: string; readonly content: TokenizerContent }> {
-  const text =
-    settings.tokenizer === undefined ? byteLevelTokenizerJson() : await readText(settings.tokenizer);
-  const file = path.join(folder, 'tokenizers', `${sha256Hex(text)}.json`);
-  const content = {
-    json: parseJson(text, settings.tokenizer ?? 'bytes'),
-    config: undefined,
-    where: settings.tokenizer ?? 'bytes',
-  };
-  createTokenizer(content);
-  await mkdir(path.dirname(file), { recursive: true });
-  // Written once: a corpus is found again by its files' names and times.
-  if ((await readFile(file, 'utf8').catch(() => '')) !== text) await writeFileDurable(file, text);
-  return { file, content };
-}
-
-function parseJson(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    // The parser quotes from the text, line ends and all.
-    const why = (cause as Error).message.replace(/\s+/g, ' ');
-    throw new DdkError('invalid_argument', `${where} is not JSON (${why}); give a tokenizer.json.`, {
-      cause,
-    });
-  }
-}
-
-async function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new DdkError('not_found', `The tokenizer ${file} cannot be read; give a tokenizer.json.`, {
-      cause,
-    });
-  });
 }

@@ -35,7 +35,8 @@ function* ofTraining({ training }: Unchecked<Spec>): Generator<Violation> {
       description: `${microBatches} does not divide batchSize ${batchSize}`,
     };
   const steps = intervals * intervalSteps;
-  if (steps > mostSteps)
+  // A single field that is far too large is complained of by itself.
+  if (steps > mostSteps && Math.max(intervals, intervalSteps) <= mostSteps)
     yield { field: 'training', description: `asks for ${steps} steps; at most ${mostSteps} are possible` };
 }
 

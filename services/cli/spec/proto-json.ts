@@ -1,10 +1,12 @@
 // A message in the JSON of protocol buffers, as grpcurl and other clients read it.
-import { Divergence, MixturePolicy } from '#proto/ddk/v1/types';
+import { Divergence, MixturePolicy, RunState } from '#proto/ddk/v1/types';
 
 /** Fields whose numbers stand for names, in all messages that are written here. */
 const enums: Readonly<Record<string, readonly [prefix: string, values: Readonly<Record<string, number>>]>> = {
   policy: ['MIXTURE_POLICY', MixturePolicy],
   divergence: ['DIVERGENCE', Divergence],
+  state: ['RUN_STATE', RunState],
+  pausedFrom: ['RUN_STATE', RunState],
 };
 
 /** Names in camel case, enums by name, 64-bit counts as text, times in RFC 3339, a oneof as the field that is set. */
@@ -15,6 +17,9 @@ export function protoJson(message: object): Record<string, unknown> {
     else if (value !== undefined) fields[name] = jsonValue(name, value);
   return fields;
 }
+
+/** The same for whatever a command tells: a message, a list of them, or an object with some of them in it. */
+export const jsonOf = (value: unknown): unknown => jsonValue('', value);
 
 function jsonValue(name: string, value: unknown): unknown {
   const known = enums[name];

@@ -17,7 +17,7 @@ const corpus = z.strictObject({
   /** T: predicted positions of a window. */
   sequenceLength: count(1_048_576).min(2).default(512),
   /** Held-out documents a domain; the paper takes 500. */
-  validationSamples: count(100_000).default(500),
+  validationSamples: count(65_536).default(500),
 });
 
 const mixture = z.strictObject({

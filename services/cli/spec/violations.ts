@@ -15,6 +15,8 @@ const types: Readonly<Record<string, string>> = {
 };
 
 export function violationsOf(issue: Issue): Violation[] {
+  // Whole numbers have limits of their own, far below those of the number type.
+  if (isSafeRange(issue)) return [];
   const field = issue.path.map(String).join('.') || 'spec';
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({
@@ -22,6 +24,13 @@ export function violationsOf(issue: Issue): Violation[] {
       description: 'is no field of a spec; remove it or mend its spelling (`ddk init` lists all)',
     }));
   return [{ field, description: describe(issue) }];
+}
+
+function isSafeRange(issue: Issue): boolean {
+  return (
+    (issue.code === 'too_big' && issue.maximum === Number.MAX_SAFE_INTEGER) ||
+    (issue.code === 'too_small' && issue.minimum === Number.MIN_SAFE_INTEGER)
+  );
 }
 
 function describe(issue: Issue): string {

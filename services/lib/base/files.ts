@@ -1,6 +1,6 @@
 // Files that survive a crash: whole or not there at all, and on the disk once the call returns.
 
-import { link, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { link, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { DdkError } from './errors.js';
 
@@ -33,14 +33,29 @@ export async function syncFolder(folder: string): Promise<void> {
 
 /** Creates the folder and its missing parents, durably. */
 export async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
-  if (first === undefined) return;
-  // Every new name is an entry in its parent.
-  const top = dirname(resolve(first));
-  for (let parent = dirname(resolve(folder)); ; parent = dirname(parent)) {
-    await syncFolder(parent);
-    if (parent === top || parent === dirname(parent)) return;
+  // One after the other: where a parent takes no folders, as /proc does, Node's own way of making them all never ends.
+  const missing: string[] = [];
+  let at = resolve(folder);
+  for (; !(await isFolder(at)); at = dirname(at)) missing.unshift(at);
+  for (const path of missing) {
+    await mkdir(path).catch(async (error: Error) => {
+      // Somebody else was faster.
+      if (!isExists(error) || !(await isFolder(path))) throw error;
+    });
+    // Every new name is an entry in its parent.
+    await syncFolder(dirname(path));
   }
+}
+
+/** False where there is nothing. What is there and no folder is an error, `EEXIST` as of making one. */
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found && !found.isDirectory())
+    throw Object.assign(new Error(`EEXIST: file already exists, mkdir '${path}'`), { code: 'EEXIST', path });
+  return found !== undefined;
 }
 
 async function writeSynced(path: string, data: Uint8Array | string): Promise<void> {

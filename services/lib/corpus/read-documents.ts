@@ -4,6 +4,7 @@ import { DdkError } from '#base';
 import type { ChatStyle } from './chat.js';
 import type { OnRead } from './chunks.js';
 import { type Document, documentBytes } from './document.js';
+import { refuseOtherFormats } from './formats.js';
 import { readJsonlFile } from './jsonl-file.js';
 import { readParquetFile } from './parquet-file.js';
 import type { SourceFile } from './sources.js';
@@ -28,8 +29,6 @@ export async function* readDocuments(
 function readFile(path: string, style: ChatStyle, onRead: OnRead): AsyncIterable<Document> {
   if (path.endsWith('.jsonl') || path.endsWith('.jsonl.gz')) return readJsonlFile(path, style, onRead);
   if (path.endsWith('.parquet')) return readParquetFile(path, style, onRead);
-  if (path.endsWith('.gz')) {
-    throw new DdkError('invalid_argument', `${path} is compressed, and only .jsonl.gz is; unpack it.`);
-  }
+  refuseOtherFormats([path]);
   return readTextFile(path, onRead);
 }

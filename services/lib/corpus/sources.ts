@@ -3,13 +3,15 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DdkError } from '#base';
+import { refuseOtherFormats } from './formats.js';
 import { expandGlob, isGlob } from './glob.js';
 
 export interface DomainSource {
   readonly name: string;
   /**
    * Files, folders or patterns. A folder means every .txt, .jsonl, .jsonl.gz and .parquet file below it; files of other
-   * names (.md, source code, ...) are read as plain text where they are named or matched by a pattern.
+   * names (.md, source code, ...) are read as plain text where they are named or matched by a pattern, but for those whose
+   * names say that they are tables, JSON or compressed.
    */
   readonly paths: readonly string[];
 }
@@ -26,7 +28,7 @@ const textExtensions = ['.txt', '.jsonl', '.jsonl.gz', '.parquet'] as const;
 
 /**
  * The files of a domain: in the order of its paths, sorted within each, none twice. Throws `not_found` for a path that
- * is not there, and for one that leads to no file.
+ * is not there, and for one that leads to no file; `invalid_argument` for a file of a format that is not read.
  */
 export async function listFiles(domain: DomainSource): Promise<SourceFile[]> {
   const files = new Map<string, SourceFile>();
@@ -39,6 +41,7 @@ export async function listFiles(domain: DomainSource): Promise<SourceFile[]> {
           `(a folder is searched for ${textExtensions.join(', ')}; name other text files by a pattern such as **/*.md).`,
       );
     }
+    refuseOtherFormats(found.map((file) => file.path));
     for (const file of found) if (!files.has(file.path)) files.set(file.path, file);
   }
   if (files.size === 0) {

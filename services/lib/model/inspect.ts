@@ -57,6 +57,11 @@ export async function inspectModel(path: string): Promise<ModelReport> {
     const model = exportGraph(config, false, (b) => externalParameters(b, weights));
     return { kind: 'folder', path, fingerprint, ...describeModel(model) };
   }
+  if (/\.(safetensors|json|bin|gguf|pt|pth)$/i.test(path))
+    throw new DdkError(
+      'invalid_argument',
+      `${path} is no ONNX model; give an .onnx file, or the folder of a model (${dirname(resolve(path))}) with config.json, model.safetensors and tokenizer.json.`,
+    );
   const model = await readModel(path);
   return { kind: 'onnx', path, fingerprint: await fileFingerprint(path, model), ...describeModel(model) };
 }

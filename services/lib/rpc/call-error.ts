@@ -28,7 +28,7 @@ export function errorOfCall(
 }
 
 /** 'No connection established. Last error: Error: connect ECONNREFUSED ...' -> 'connect ECONNREFUSED'. */
-function connectionFailure(details: string, address: string): string | undefined {
+export function connectionFailure(details: string, address: string): string | undefined {
   if (!details.includes('No connection established')) return undefined;
   const last = /^.*Last error: (?:Error: )?(?<why>.*?)(?:\.? Resolution note:.*)?$/s.exec(details);
   const text = last?.groups?.why ?? '';

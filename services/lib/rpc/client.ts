@@ -19,6 +19,7 @@ import {
   type ServiceDefinition,
 } from './method.js';
 import { methodName } from './names.js';
+import { noConnection } from './no-connection.js';
 import { createOutbox } from './outbox.js';
 import { unsendable } from './unsendable.js';
 
@@ -56,7 +57,7 @@ export async function createClient<D extends ServiceDefinition>(
   });
   const calls: Record<string, unknown> = {
     address,
-    ready: (timeoutMs: number) => ready(channel, address, timeoutMs),
+    ready: (timeoutMs: number) => ready(channel, address, timeoutMs, options.security?.tls !== undefined),
     close: () => channel.close(),
   };
   for (const [name, method] of Object.entries(definition)) {
@@ -67,14 +68,11 @@ export async function createClient<D extends ServiceDefinition>(
   return calls as Client<D>;
 }
 
-function ready(channel: Channel, address: string, timeoutMs: number): Promise<void> {
+function ready(channel: Channel, address: string, timeoutMs: number, secured: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     channel.waitForReady(Date.now() + timeoutMs, (error) => {
       if (error === undefined) resolve();
-      else
-        reject(
-          new DdkError('unavailable', `no connection to ${address} within ${timeoutMs} ms; is it running?`),
-        );
+      else noConnection(channel, address, { timeoutMs, secured }).then(reject, reject);
     });
   });
 }

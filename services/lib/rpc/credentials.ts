@@ -1,18 +1,8 @@
 // TLS for servers and clients from PEM files, and the rule that plain text stays on the loopback interface.
-import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
 import { DdkError } from '#base';
-
-export interface TlsFiles {
-  /** Certificates of the authorities that the other side must be signed by. On a server it makes client certificates
-   * mandatory (mTLS); on a client it replaces the system's authorities. */
-  readonly caPath?: string;
-  /** This side's certificate chain; a server must have one. */
-  readonly certPath?: string;
-  /** The private key of `certPath`. */
-  readonly keyPath?: string;
-}
+import { readPemFiles, type TlsFiles } from './pem-files.js';
 
 export interface Security {
   /** Without it the connection is plain text. */
@@ -26,14 +16,14 @@ export async function serverCredentials(address: string, security: Security): Pr
     refuseRemotePlaintext(address, security, 'serve');
     return ServerCredentials.createInsecure();
   }
-  const { caPath, certPath, keyPath } = security.tls;
+  const { certPath, keyPath } = security.tls;
   if (certPath === undefined || keyPath === undefined) {
     throw new DdkError(
       'invalid_argument',
       'a TLS server needs certPath and keyPath; set both or leave out tls',
     );
   }
-  const [ca, cert, key] = await Promise.all([pem(caPath), pem(certPath), pem(keyPath)]);
+  const [ca, cert, key] = await readPemFiles(security.tls);
   if (cert === null || key === null)
     throw new DdkError('invalid_argument', 'a TLS server needs certPath and keyPath');
   return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], ca !== null);
@@ -44,37 +34,22 @@ export async function clientCredentials(address: string, security: Security): Pr
     refuseRemotePlaintext(address, security, 'connect to');
     return ChannelCredentials.createInsecure();
   }
-  const { caPath, certPath, keyPath } = security.tls;
+  const { certPath, keyPath } = security.tls;
   if ((certPath === undefined) !== (keyPath === undefined)) {
     throw new DdkError(
       'invalid_argument',
       'a client certificate needs certPath and keyPath; set both or neither',
     );
   }
-  const [ca, cert, key] = await Promise.all([pem(caPath), pem(certPath), pem(keyPath)]);
+  const [ca, cert, key] = await readPemFiles(security.tls);
   return ChannelCredentials.createSsl(ca, key, cert);
-}
-
-async function pem(path: string | undefined): Promise<Buffer | null> {
-  if (path === undefined) return null;
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new DdkError(
-      'invalid_argument',
-      `the PEM file ${path} cannot be read: ${(error as Error).message}`,
-      {
-        cause: error,
-      },
-    );
-  }
 }
 
 function refuseRemotePlaintext(address: string, security: Security, verb: string): void {
   if (security.allowPlaintext === true || isLoopback(address)) return;
   throw new DdkError(
     'failed_precondition',
-    `refusing to ${verb} ${address} in plain text: give TLS files, use a loopback address, or allow plain text explicitly`,
+    `refusing to ${verb} ${address} in plain text: give TLS files, use a loopback address, or set DDK_ALLOW_INSECURE=true where the network encrypts by itself`,
     { reason: 'PLAINTEXT_REFUSED' },
   );
 }

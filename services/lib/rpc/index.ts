@@ -1,4 +1,5 @@
 // gRPC servers and clients: plain async handlers in, DdkError out, with health, reflection, TLS, spans and metrics.
+export { addressProblem, readAddress } from './address.js';
 export { answerCheck, type Dependency, noAnswer } from './answer-check.js';
 export { type Client, type ClientOptions, createClient } from './client.js';
 export type { CallContext } from './context.js';

@@ -5,7 +5,8 @@ import {
   setLogger,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
-import { assert, DdkError, type Logger } from '#base';
+import { assert, type Logger } from '#base';
+import { cannotListen } from './cannot-listen.js';
 import { type Security, serverCredentials } from './credentials.js';
 import { toHandler } from './handlers.js';
 import type { Health } from './health.js';
@@ -70,10 +71,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(address, credentials, (error, bound) => {
       if (error === null) resolve(bound);
-      else
-        reject(
-          new DdkError('unavailable', `cannot listen on ${address}: ${error.message}`, { cause: error }),
-        );
+      else reject(cannotListen(address, error));
     });
   });
   const halt = (): void => {

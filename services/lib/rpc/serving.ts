@@ -1,6 +1,8 @@
 // Where a server listens and how it is secured, as the environment of a process says it.
 import type { Environment } from '#base';
-import type { Security, TlsFiles } from './credentials.js';
+import { readAddress } from './address.js';
+import type { Security } from './credentials.js';
+import type { TlsFiles } from './pem-files.js';
 
 export interface Serving {
   /** host:port; port 0 takes a free one. */
@@ -11,7 +13,7 @@ export interface Serving {
 
 /** Reads DDK_LISTEN, DDK_TLS_CERT, DDK_TLS_KEY, DDK_TLS_CA (PEM files) and DDK_ALLOW_INSECURE. */
 export function readServing(env: Environment): Serving {
-  return { listen: env.string('DDK_LISTEN', '127.0.0.1:0'), security: readSecurity(env) };
+  return { listen: readAddress(env, 'DDK_LISTEN', '127.0.0.1:0'), security: readSecurity(env) };
 }
 
 function readSecurity(env: Environment): Security {

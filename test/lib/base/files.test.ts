@@ -112,3 +112,23 @@ test('a path that leaves its folder is refused, by name', () => {
       attack,
     );
 });
+
+test('a folder is made with its parents, and again without a complaint', async (t) => {
+  const folder = await temporaryFolder(t);
+  const deep = join(folder, 'a', 'b', 'c');
+  await Promise.all([makeFolder(deep), makeFolder(deep), makeFolder(join(folder, 'a', 'd'))]);
+  await makeFolder(deep);
+  assert.deepEqual((await readdir(join(folder, 'a'))).sort(), ['b', 'd']);
+  await writeFile(join(deep, 'file'), '');
+  await assert.rejects(makeFolder(join(deep, 'file')), { code: 'EEXIST' });
+  await assert.rejects(makeFolder(join(deep, 'file', 'in')), { code: 'ENOTDIR' });
+});
+
+test(
+  'a folder that nobody can make is refused and not tried for ever',
+  {
+    skip: process.platform !== 'linux',
+    timeout: 60_000,
+  },
+  () => assert.rejects(makeFolder('/proc/none/of/it'), { code: 'ENOENT' }),
+);

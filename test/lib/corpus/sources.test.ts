@@ -79,3 +79,23 @@ test('paths that lead nowhere are named', async (t) => {
     message: /empty leads to no file \(a folder is searched/,
   });
 });
+
+for (const [name, sentence] of [
+  ['data.json', /data\.json is JSON, of which only lines are read: write its records to a \.jsonl file/],
+  ['DATA.JSON', /DATA\.JSON is JSON/],
+  ['data.ndjson', /data\.ndjson .*; rename it to \.jsonl/],
+  [
+    'table.csv',
+    /table\.csv is a table: write its text to a \.jsonl or \.parquet file, or rename it to \.txt/,
+  ],
+  ['table.tsv', /table\.tsv is a table/],
+  ['data.json.gz', /data\.json\.gz is compressed, and only \.jsonl\.gz is read so; unpack it/],
+  ['data.zip', /data\.zip is compressed or an archive/],
+] as const)
+  test(`${name} is refused by its name before anything is read, named itself or by a pattern`, async (t) => {
+    const root = await tree(t);
+    await write(root, { [name]: '{"text": "x"}' });
+    for (const path of [name, `*${name.slice(name.indexOf('.'))}`])
+      await assert.rejects(list(root, path), { code: 'invalid_argument', message: sentence });
+    assert.ok(!(await list(root, '.')).includes(name));
+  });

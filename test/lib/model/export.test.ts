@@ -1,6 +1,6 @@
 // Exports and what inspection says of them.
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { DdkError } from '#base';
@@ -15,6 +15,7 @@ import {
 } from '#model';
 import { parameterCount } from '#nn';
 import { isExternal, readModel, type TensorData } from '#onnx';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { inFolder, makeTiny, session, withRuntime } from './tiny.js';
 
 function exportOf(model: ModelFolder, folder: string, more: Partial<ExportOptions> = {}): ExportOptions {
@@ -120,3 +121,14 @@ test('a folder and its export are inspected alike', () =>
       (error) => error instanceof DdkError && error.code === 'not_found',
     );
   }));
+
+test('a file of a model that is no graph is refused with its folder', async (t) => {
+  const folder = await temporaryFolder(t);
+  for (const name of ['model.safetensors', 'config.json', 'model.gguf']) {
+    await writeFile(join(folder, name), '{}');
+    await assert.rejects(inspectModel(join(folder, name)), {
+      code: 'invalid_argument',
+      message: new RegExp(`${name} is no ONNX model; give an \\.onnx file, or the folder .*\\(${folder}\\)`),
+    });
+  }
+});

@@ -37,7 +37,10 @@ test('plain text beyond the loopback interface is refused unless it is allowed',
     health: new Health({ logger: silentLogger }),
     logger: silentLogger,
   };
-  await assert.rejects(startServer(settings), failure('failed_precondition', /0\.0\.0\.0:0 in plain text/));
+  await assert.rejects(
+    startServer(settings),
+    failure('failed_precondition', /0\.0\.0\.0:0 in plain text: .* or set DDK_ALLOW_INSECURE=true/),
+  );
   await assert.rejects(
     createClient(EchoService, 'scorer:50051'),
     failure('failed_precondition', /scorer:50051/),
@@ -50,7 +53,10 @@ test('an address that is taken is a clear error', () =>
   withEcho({}, async ({ server, health }) => {
     await assert.rejects(
       startServer({ address: server.address, services: [], health, logger: silentLogger }),
-      failure('unavailable', /cannot listen on 127\.0\.0\.1:\d+/),
+      failure(
+        'unavailable',
+        /cannot listen on 127\.0\.0\.1:\d+: another process has it; give another address in DDK_LISTEN/,
+      ),
     );
   }));
 

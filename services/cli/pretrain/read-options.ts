@@ -1,0 +1,127 @@
+// From the options of `ddk pretrain` to its settings. Every problem is named with its option, before any text is read.
+import path from 'node:path';
+import { DdkError, requireNone, type Violation } from '#base';
+import type { ProviderSetting } from '#runtime';
+import type { PretrainSettings } from './settings.js';
+
+export interface PretrainOptions {
+  readonly text: readonly string[];
+  readonly weight?: readonly string[];
+  readonly tokenizer?: string;
+  readonly hidden: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads?: number;
+  readonly intermediate?: number;
+  readonly length: number;
+  readonly batch: number;
+  readonly steps: number;
+  readonly lr: number;
+  readonly validation: number;
+  readonly seed: number;
+  readonly threads: number;
+  readonly provider: ProviderSetting;
+}
+
+/** Throws one `invalid_argument` with a violation for each option that is wrong. */
+export function settingsOf(options: PretrainOptions): PretrainSettings {
+  const domains = new Named('--text', options.text);
+  const weights = new Named('--weight', options.weight ?? []);
+  requireNone([
+    ...domains.problems,
+    ...weights.problems,
+    ...problemsOfPaths(domains),
+    ...problemsOfShares(weights, domains),
+    ...problemsOfHeads(options),
+  ]);
+  const shares = new Map(weights.pairs.map(([name, share]) => [name, Number(share)]));
+  return {
+    domains: domains.pairs.map(([name, paths]) => ({
+      name,
+      paths: paths.split(',').map((p) => path.resolve(p)),
+      ...(shares.size > 0 ? { share: shares.get(name) ?? 0 } : {}),
+    })),
+    tokenizer: options.tokenizer,
+    hidden: options.hidden,
+    layers: options.layers,
+    heads: options.heads,
+    kvHeads: options.kvHeads,
+    // A multiple of 16 near 8/3 of the hidden size, as LLaMA has it.
+    intermediate: options.intermediate ?? 16 * Math.max(1, Math.round((options.hidden * 8) / 3 / 16)),
+    length: options.length,
+    batch: options.batch,
+    steps: options.steps,
+    learningRate: options.lr,
+    validationSamples: options.validation,
+    seed: options.seed,
+  };
+}
+
+/** The values `name=value` of an option that may be given several times. */
+class Named {
+  readonly pairs: readonly (readonly [name: string, value: string])[];
+  readonly problems: readonly Violation[];
+
+  constructor(field: string, texts: readonly string[]) {
+    const pairs: [string, string][] = [];
+    const problems: Violation[] = [];
+    for (const text of texts) {
+      const at = text.indexOf('=');
+      const name = text.slice(0, Math.max(at, 0));
+      if (at < 1 || at === text.length - 1)
+        problems.push({ field, description: `${JSON.stringify(text)} is not of the form name=value` });
+      else if (pairs.some(([known]) => known === name))
+        problems.push({ field, description: `names ${JSON.stringify(name)} twice` });
+      else pairs.push([name, text.slice(at + 1)]);
+    }
+    this.pairs = pairs;
+    this.problems = problems;
+  }
+}
+
+function* problemsOfPaths({ pairs }: Named): Generator<Violation> {
+  for (const [name, paths] of pairs)
+    if (paths.split(',').some((p) => p.trim() === ''))
+      yield { field: '--text', description: `${JSON.stringify(`${name}=${paths}`)} has an empty path` };
+}
+
+function* problemsOfShares(weights: Named, domains: Named): Generator<Violation> {
+  const field = '--weight';
+  let sum = 0;
+  for (const [name, text] of weights.pairs) {
+    const share = text.trim() === '' ? Number.NaN : Number(text);
+    if (share >= 0 && Number.isFinite(share)) sum += share;
+    else
+      yield {
+        field,
+        description: `must be a number from 0 for ${JSON.stringify(name)}, is ${JSON.stringify(text)}`,
+      };
+    if (!domains.pairs.some(([domain]) => domain === name))
+      yield { field, description: `names ${JSON.stringify(name)}, which is no domain given with --text` };
+  }
+  if (weights.pairs.length > 0 && sum === 0)
+    yield { field, description: 'must be above 0 for one domain at least' };
+}
+
+function* problemsOfHeads({ hidden, heads, kvHeads = heads }: PretrainOptions): Generator<Violation> {
+  if (hidden % heads !== 0)
+    yield { field: '--heads', description: `${heads} does not divide --hidden ${hidden}` };
+  else if ((hidden / heads) % 2 !== 0)
+    yield {
+      field: '--hidden',
+      description: `${hidden} over --heads ${heads} gives heads of ${hidden / heads}; it must be an even number, because rotary positions turn pairs`,
+    };
+  if (heads % kvHeads !== 0)
+    yield { field: '--kv-heads', description: `${kvHeads} does not divide --heads ${heads}` };
+}
+
+/** A loss that is no number any more is said with the option that is at fault. */
+export function inOptions(error: unknown, step: number, peak: number): DdkError {
+  const known = DdkError.from(error);
+  if (known.reason !== 'LOSS_NOT_FINITE') return known;
+  return new DdkError(
+    known.code,
+    `Step ${step} came to a loss or a gradient that is no finite number any more: give a --lr below ${peak}.`,
+    { cause: error, reason: known.reason },
+  );
+}

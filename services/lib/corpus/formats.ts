@@ -1,0 +1,25 @@
+// Formats that are not read, told by a file's name. As plain text they would be learnt with their braces and commas.
+import { DdkError } from '#base';
+
+const plainText = 'rename it to .txt if its text as it stands is what is to be learnt';
+
+/** What it is and what to do, by the end of the name. */
+const others: readonly (readonly [ending: RegExp, description: string])[] = [
+  [/\.jsonl\.gz$/, ''],
+  [/\.gz$/, 'is compressed, and only .jsonl.gz is read so; unpack it'],
+  [/\.(zip|zst|bz2|xz|7z|tar|tgz)$/, 'is compressed or an archive, and only .jsonl.gz is read so; unpack it'],
+  [
+    /\.json$/,
+    `is JSON, of which only lines are read: write its records to a .jsonl file, one a line, or ${plainText}`,
+  ],
+  [/\.(ndjson|jsonlines)$/, 'holds JSON lines under another name than is known; rename it to .jsonl'],
+  [/\.(csv|tsv)$/, `is a table: write its text to a .jsonl or .parquet file, or ${plainText}`],
+];
+
+/** Throws `invalid_argument` for the first of the paths whose name says that it is in none of the formats that are read. */
+export function refuseOtherFormats(paths: readonly string[]): void {
+  for (const path of paths) {
+    const description = others.find(([ending]) => ending.test(path.toLowerCase()))?.[1] ?? '';
+    if (description !== '') throw new DdkError('invalid_argument', `${path} ${description}.`);
+  }
+}
