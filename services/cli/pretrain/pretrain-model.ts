@@ -1,7 +1,15 @@
 // A model from scratch: cross-entropy over a corpus, with the trainer's engine, sampler and checkpoints.
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { canonicalJson, DdkError, failpoint, formatCount, sha256Hex, writeFileDurable } from '#base';
+import {
+  canonicalJson,
+  DdkError,
+  failpoint,
+  formatCount,
+  inGroups,
+  sha256Hex,
+  writeFileDurable,
+} from '#base';
 import { type Corpus, type Cursors, initialCursors, openCorpus, planStep } from '#corpus';
 import { saveModel } from '#model';
 import {
@@ -31,6 +39,8 @@ interface PretrainOptions {
 }
 
 const commitEveryMs = 10_000;
+/** Windows of a step that are read at once. */
+const windowsAtOnce = 256;
 
 /** Trains and writes the model. Interrupted and called again with the same settings, it continues. */
 export async function pretrainModel(session: Session, options: PretrainOptions): Promise<void> {
@@ -124,9 +134,10 @@ class Pretraining {
     while (engine.stepsDone < steps) {
       const step = engine.stepsDone + 1;
       const plan = planStep({ seed, step, rows: settings.batch, weights, windows, cursors: this.#cursors });
-      const rows = await Promise.all(
-        plan.rows.map(async ({ domain, window }) => ({ domain, ...(await corpus.window(domain, window)) })),
-      );
+      const rows = await inGroups(plan.rows, windowsAtOnce, async ({ domain, window }) => ({
+        domain,
+        ...(await corpus.window(domain, window)),
+      }));
       const done = await engine.step(rows, learningRate(rates, step), { signal: session.signal });
       this.#cursors = plan.cursors;
       loss = done.loss;
