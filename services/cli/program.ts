@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { exportRun } from './commands/export.js';
 import { collectGarbage } from './commands/gc.js';
 import { generate } from './commands/generate.js';
-import { initSpec } from './commands/init.js';
+import { type InitOptions, initSpec } from './commands/init.js';
 import { inspect } from './commands/inspect.js';
 import { showRun, showRuns, watchRun } from './commands/inspect-runs.js';
 import { pretrain } from './commands/pretrain.js';
@@ -131,6 +131,10 @@ First steps:
       collect,
       [],
     )
+    .option(
+      '--like <model>',
+      'take the tokenizer and vocabulary of this model folder, so that it can be the teacher',
+    )
     .option('--tokenizer <file>', 'tokenizer.json; left out: bytes')
     .option('--weight <name=share...>', "a domain's share of the training; left out: by tokens", collect, [])
     .option('--hidden <n>', 'hidden size', count, 128)
@@ -138,7 +142,11 @@ First steps:
     .option('--heads <n>', 'attention heads', count, 4)
     .option('--kv-heads <n>', 'key-value heads; left out: as many as heads', count)
     .option('--intermediate <n>', 'width of the feed-forward layers; left out: 8/3 of hidden', count)
-    .option('--length <n>', 'predicted positions of a window', count, 128)
+    .option(
+      '--length <n>',
+      'predicted positions of a window; left out: 128, or what --like takes if that is less',
+      count,
+    )
     .option('--batch <n>', 'windows a step', count, 16)
     .option('--steps <n>', 'optimizer steps', count, 500)
     .option('--lr <rate>', 'peak learning rate', positive, 2e-3)
@@ -195,11 +203,13 @@ First steps:
     .action((model: string) => inspect(createDisplay(globals()), model));
   program
     .command('init [file]')
-    .description('write a commented spec')
-    .action(async (file = 'run.yaml') => {
-      const written = await initSpec(file);
-      const text = `Wrote ${written}. Edit it, then \`ddk run ${written} --dry-run\`.`;
-      createDisplay(globals()).result(text, { file: written });
+    .description('write a commented spec that fits the models, where they are there already')
+    .option('--teacher <model>', 'left out: teacher, beside the spec')
+    .option('--student <model>', 'left out: student, beside the spec')
+    .option('--text <name=paths...>', 'a domain and its files, folders or globs, as of pretrain', collect, [])
+    .action(async (file = 'run.yaml', options: InitOptions) => {
+      const { summary, ...written } = await initSpec(file, options);
+      createDisplay(globals()).result(summary, written);
     });
   program
     .command('demo')

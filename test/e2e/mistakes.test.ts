@@ -237,7 +237,7 @@ describe('names and places', { concurrency: 2 }, () => {
     const args = ['pretrain', 'new', '--text', 'mail=text/mail', '--tokenizer', 'text/mail/1.txt'];
     assert.match(
       await refused(world, args),
-      /^text\/mail\/1\.txt is not JSON .*; give a tokenizer\.json\.$/m,
+      /^text\/mail\/1\.txt is not valid JSON .*; give it as Hugging Face writes it\.$/m,
     );
   });
 });

@@ -2,21 +2,24 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DdkError, type Violation } from '#base';
+import { describeModel, type ModelDescription } from '#model';
 import type { ProviderSetting } from '#runtime';
 import { pretrainModel } from '../pretrain/pretrain-model.js';
 import type { PretrainSettings } from '../pretrain/settings.js';
 import type { Session } from '../session.js';
+import { nameAndValue, namedPaths } from '../text-option.js';
 
 interface PretrainCommandOptions {
   readonly text: readonly string[];
   readonly weight: readonly string[];
   readonly tokenizer?: string;
+  readonly like?: string;
   readonly hidden: number;
   readonly layers: number;
   readonly heads: number;
   readonly kvHeads?: number;
   readonly intermediate?: number;
-  readonly length: number;
+  readonly length?: number;
   readonly batch: number;
   readonly steps: number;
   readonly lr: number;
@@ -37,7 +40,10 @@ export async function pretrain(
     () => false,
   );
   if (taken) throw new DdkError('already_exists', `${folder} exists; give another name or remove it first.`);
-  const settings = settingsOf(options);
+  const settings = settingsOf(
+    options,
+    options.like === undefined ? undefined : await describeModel(options.like),
+  );
   await session.data.writing(() =>
     pretrainModel(session, {
       title: `training ${path.basename(folder)}`,
@@ -50,25 +56,35 @@ export async function pretrain(
   session.display.result(`The model is in ${folder}.`, { folder, settings });
 }
 
-function settingsOf(options: PretrainCommandOptions): PretrainSettings {
+/** Windows of pretraining where nobody says how long; the model takes no more. */
+const usualLength = 128;
+
+function settingsOf(options: PretrainCommandOptions, like: ModelDescription | undefined): PretrainSettings {
   const violations: Violation[] = [];
-  const pair = (option: string, text: string): [string, string] => {
-    const at = text.indexOf('=');
-    if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)];
-    violations.push({ field: option, description: `${JSON.stringify(text)} is not of the form name=value` });
-    return [text, ''];
-  };
-  const texts = options.text.map((text) => pair('--text', text));
+  if (like && options.tokenizer !== undefined)
+    violations.push({
+      field: '--tokenizer',
+      description: "is the other model's with --like; give one of them",
+    });
+  const texts = namedPaths(options.text, violations);
   const shares = new Map<string, number>();
   for (const text of options.weight) {
-    const [name, value] = pair('--weight', text);
+    const pair = nameAndValue(text);
+    if (!pair) {
+      violations.push({
+        field: '--weight',
+        description: `${JSON.stringify(text)} is not of the form name=share`,
+      });
+      continue;
+    }
+    const [name, value] = pair;
     const share = Number(value);
     if (!(share >= 0 && Number.isFinite(share)))
       violations.push({
         field: '--weight',
         description: `the share of "${name}" must be a number, 0 or more`,
       });
-    if (!texts.some(([domain]) => domain === name))
+    if (!texts.some((domain) => domain.name === name))
       violations.push({ field: '--weight', description: `"${name}" is no domain given with --text` });
     shares.set(name, share);
   }
@@ -82,19 +98,20 @@ function settingsOf(options: PretrainCommandOptions): PretrainSettings {
     throw new DdkError('invalid_argument', list, { violations });
   }
   return {
-    domains: texts.map(([name, paths]) => ({
+    domains: texts.map(({ name, paths }) => ({
       name,
-      paths: paths.split(',').map((p) => path.resolve(p)),
+      paths: paths.map((p) => path.resolve(p)),
       ...(shares.size > 0 ? { share: shares.get(name) ?? 0 } : {}),
     })),
-    tokenizer: options.tokenizer,
+    tokenizer: like ? like.folder : options.tokenizer,
+    vocabSize: like?.config.vocabSize,
     hidden: options.hidden,
     layers: options.layers,
     heads: options.heads,
     kvHeads: options.kvHeads,
     // A multiple of 16 near 8/3 of the hidden size, as LLaMA has it.
     intermediate: options.intermediate ?? 16 * Math.round((options.hidden * 8) / 3 / 16),
-    length: options.length,
+    length: options.length ?? Math.min(usualLength, like?.config.maxPositions ?? usualLength),
     batch: options.batch,
     steps: options.steps,
     learningRate: options.lr,

@@ -24,7 +24,15 @@ const studentsPast: Readonly<Record<string, number>> = {
   native: 0,
 };
 
-const common = { length, batch, validationSamples, seed, kvHeads: undefined, tokenizer: undefined };
+const common = {
+  length,
+  batch,
+  validationSamples,
+  seed,
+  kvHeads: undefined,
+  tokenizer: undefined,
+  vocabSize: undefined,
+};
 
 /** About 0.5 million parameters, trained on everything alike for as long as the demonstration can spare. */
 export function teacherSettings(texts: readonly DomainText[]): PretrainSettings {

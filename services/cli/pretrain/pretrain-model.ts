@@ -1,15 +1,7 @@
 // A model from scratch: cross-entropy over a corpus, with the trainer's engine, sampler and checkpoints.
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import {
-  canonicalJson,
-  DdkError,
-  failpoint,
-  formatCount,
-  inGroups,
-  sha256Hex,
-  writeFileDurable,
-} from '#base';
+import { canonicalJson, failpoint, formatCount, inGroups, sha256Hex, writeFileDurable } from '#base';
 import { type Corpus, type Cursors, initialCursors, openCorpus, planStep } from '#corpus';
 import { saveModel } from '#model';
 import {
@@ -22,7 +14,7 @@ import {
 } from '#nn';
 import { chooseProvider, openRuntime, type ProviderSetting } from '#runtime';
 import type { Store } from '#store';
-import { byteLevelTokenizerJson, createTokenizer, type TokenizerContent } from '#tokenizer';
+import { byteLevelTokenizerJson, readTokenizer, type TokenizerContent } from '#tokenizer';
 import { restoreCheckpoint, saveCheckpoint, TrainEngine } from '#train';
 import { prepareCorpus } from '../prepare-corpus.js';
 import type { Session } from '../session.js';
@@ -55,7 +47,7 @@ export async function pretrainModel(session: Session, options: PretrainOptions):
     seed: settings.seed,
   };
   const { digest, manifest } = await prepareCorpus(corpusSettings, { store: data.store, display, signal });
-  const config = configOf(settings, manifest.vocabSize, manifest.endOfText);
+  const config = configOf(settings, settings.vocabSize ?? manifest.vocabSize, manifest.endOfText);
   const runtime = await openRuntime('c-api');
   const corpus = await openCorpus(digest, data.store.artifacts);
   try {
@@ -219,42 +211,18 @@ function configOf(settings: PretrainSettings, vocabSize: number, endOfText: numb
   return parseDecoderConfig(json, 'the model to train');
 }
 
-/** The tokenizer's content, and a file of it for the threads that tokenise. */
+/** The tokenizer's content, and where the threads that tokenise find it. */
 async function tokenizerFor(
-  settings: PretrainSettings,
+  { tokenizer }: PretrainSettings,
   folder: string,
 ): Promise<{ readonly file: string; readonly content: TokenizerContent }> {
-  const text =
-    settings.tokenizer === undefined ? byteLevelTokenizerJson() : await readText(settings.tokenizer);
+  // With the configuration beside it, which says what ends a document.
+  if (tokenizer !== undefined) return { file: tokenizer, content: await readTokenizer(tokenizer) };
+  const text = byteLevelTokenizerJson();
   const file = path.join(folder, 'tokenizers', `${sha256Hex(text)}.json`);
-  const content = {
-    json: parseJson(text, settings.tokenizer ?? 'bytes'),
-    config: undefined,
-    where: settings.tokenizer ?? 'bytes',
-  };
-  createTokenizer(content);
+  const content = { json: JSON.parse(text) as unknown, config: undefined, where: 'bytes' };
   await mkdir(path.dirname(file), { recursive: true });
   // Written once: a corpus is found again by its files' names and times.
   if ((await readFile(file, 'utf8').catch(() => '')) !== text) await writeFileDurable(file, text);
   return { file, content };
-}
-
-function parseJson(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    // The parser quotes from the text, line ends and all.
-    const why = (cause as Error).message.replace(/\s+/g, ' ');
-    throw new DdkError('invalid_argument', `${where} is not JSON (${why}); give a tokenizer.json.`, {
-      cause,
-    });
-  }
-}
-
-async function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new DdkError('not_found', `The tokenizer ${file} cannot be read; give a tokenizer.json.`, {
-      cause,
-    });
-  });
 }
