@@ -35,7 +35,7 @@ const common = {
 };
 
 /** About 0.5 million parameters, trained on everything alike for as long as the demonstration can spare. */
-export function teacherSettings(texts: readonly DomainText[]): PretrainSettings {
+function teacherSettings(texts: readonly DomainText[]): PretrainSettings {
   return {
     ...common,
     domains: texts.map((t) => ({ name: t.name, paths: [t.file], share: 1 })),
@@ -49,7 +49,7 @@ export function teacherSettings(texts: readonly DomainText[]): PretrainSettings 
 }
 
 /** About 80 thousand parameters, trained briefly on an uneven part. */
-export function studentSettings(texts: readonly DomainText[]): PretrainSettings {
+function studentSettings(texts: readonly DomainText[]): PretrainSettings {
   return {
     ...common,
     domains: texts.map((t) => ({ name: t.name, paths: [t.file], share: studentsPast[t.name] ?? 0 })),
@@ -67,12 +67,24 @@ export interface Arm {
   readonly spec: Spec;
 }
 
+/** What a demonstration trains, and what it then compares. */
+export interface DemoPlan {
+  readonly teacher: PretrainSettings;
+  readonly student: PretrainSettings;
+  /** Of the two model folders. */
+  readonly arms: (teacher: string, student: string) => readonly [Arm, Arm, Arm];
+}
+
+export function demoPlan(texts: readonly DomainText[]): DemoPlan {
+  return {
+    teacher: teacherSettings(texts),
+    student: studentSettings(texts),
+    arms: (teacher, student) => arms(texts, teacher, student),
+  };
+}
+
 /** The same student, teacher, text, seed and number of tokens three times: DDK, and what one would do without it. */
-export function arms(
-  texts: readonly DomainText[],
-  teacher: string,
-  student: string,
-): readonly [Arm, Arm, Arm] {
+function arms(texts: readonly DomainText[], teacher: string, student: string): readonly [Arm, Arm, Arm] {
   const spec = (name: string, policy: 'ddk' | 'uniform', gamma: number): Spec =>
     specSchema.parse({
       name,
