@@ -185,6 +185,11 @@ async function baseOf(
   name: string,
   { from, fromBest }: RunOptions,
 ): Promise<string | undefined> {
+  if (fromBest && from === undefined)
+    throw new DdkError(
+      'invalid_argument',
+      '--from-best says which checkpoint of another run to start from; name that run with --from.',
+    );
   const started = (await runNamed(data, name))?.spec?.baseCheckpointDigest;
   if (from === undefined) return started;
   const source = await findRun(data.store, from);
