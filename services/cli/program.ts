@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { exportRun } from './commands/export.js';
 import { collectGarbage } from './commands/gc.js';
 import { generate } from './commands/generate.js';
-import { initSpec } from './commands/init.js';
+import { type InitOptions, initSpec } from './commands/init.js';
 import { inspect } from './commands/inspect.js';
 import { showRun, showRuns, watchRun } from './commands/inspect-runs.js';
 import { planPretrain, pretrain } from './commands/pretrain.js';
@@ -158,6 +158,11 @@ First steps:
       collect,
     )
     .option(
+      '--like <model>',
+      'take the tokenizer and vocabulary of this model folder, so that it can be the teacher',
+      filled('Name a model folder, or leave the option out.'),
+    )
+    .option(
       '--tokenizer <file>',
       'tokenizer.json; left out: bytes',
       filled('Name a file, or leave the option out.'),
@@ -176,7 +181,11 @@ First steps:
       'width of the feed-forward layers; left out: 8/3 of hidden',
       count(1_048_576),
     )
-    .option('--length <n>', 'predicted positions of a window', count(1_048_576), 128)
+    .option(
+      '--length <n>',
+      'predicted positions of a window; left out: 128, or what --like takes if that is less',
+      count(1_048_576),
+    )
     .option('--batch <n>', 'windows a step', count(65_536), 16)
     .option('--steps <n>', 'optimizer steps', count(2 ** 31 - 1), 500)
     .option('--lr <rate>', 'peak learning rate', positive(1), 2e-3)
@@ -236,11 +245,13 @@ First steps:
     .action((model: string) => inspect(createDisplay(globals()), model));
   program
     .command('init [file]')
-    .description('write a commented spec')
-    .action(async (file = 'run.yaml') => {
-      const written = await initSpec(file);
-      const text = `Wrote ${written}. Edit it, then \`ddk run ${written} --dry-run\`.`;
-      createDisplay(globals()).result(text, { file: written });
+    .description('write a commented spec that fits the models, where they are there already')
+    .option('--teacher <model>', 'left out: teacher, beside the spec', filled('Name a model folder.'))
+    .option('--student <model>', 'left out: student, beside the spec', filled('Name a model folder.'))
+    .option('--text <name=paths>', 'a domain and its text, as of pretrain; once for each', collect)
+    .action(async (file = 'run.yaml', options: InitOptions) => {
+      const { summary, ...written } = await initSpec(file, options);
+      createDisplay(globals()).result(summary, written);
     });
   program
     .command('demo')

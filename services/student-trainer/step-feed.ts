@@ -1,6 +1,7 @@
 // What a step needs, made ready while earlier steps train: the rows drawn, their windows, the teacher's targets.
 import { setMaxListeners } from 'node:events';
-import { assert } from '#base';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { assert, inGroups } from '#base';
 import { type Corpus, type Cursors, planStep, type Window } from '#corpus';
 
 export interface StepPlan {
@@ -33,6 +34,9 @@ export interface FeedOptions<Targets> {
   readonly signal: AbortSignal;
 }
 
+/** Windows of a step that are read at once. */
+const windowsAtOnce = 256;
+
 /**
  * The steps in order. Which rows a step draws follows from the seed, the step and the cursors alone, so any step can be
  * prepared again exactly. Ending the iteration early ends what is being fetched.
@@ -54,11 +58,11 @@ export async function* stepFeed<Targets>(
     plan: Omit<StepPlan, 'windows'>,
     drawn: readonly { domain: number; window: number }[],
   ) => {
-    const windows = await Promise.all(drawn.map((row) => corpus.window(row.domain, row.window)));
+    const windows = await inGroups(drawn, windowsAtOnce, (row) => corpus.window(row.domain, row.window));
     return { ...plan, windows, targets: await options.fetchTargets(plan.step, windows, signal) };
   };
-  const fill = (): void => {
-    for (; next <= to && inFlight.length <= ahead; next++) {
+  const fill = async (): Promise<void> => {
+    while (next <= to && inFlight.length <= ahead) {
       const planned = planStep({ seed, step: next, rows: batchSize, weights, windows: windowsOf, cursors });
       cursors = planned.cursors;
       const plan = { step: next, domains: planned.rows.map((r) => r.domain), cursors };
@@ -66,11 +70,14 @@ export async function* stepFeed<Targets>(
       // A failure is met when its turn comes, not before.
       prepared.catch(() => {});
       inFlight.push(prepared);
+      next += 1;
+      // Drawing the rows of a large step takes a while; several are not drawn in one turn.
+      if (next <= to && inFlight.length <= ahead) await nextTurn();
     }
   };
   try {
     for (let step = from; step <= to; step++) {
-      fill();
+      await fill();
       const prepared = await inFlight.shift();
       assert(prepared?.step === step, 'steps come in order');
       yield prepared;

@@ -125,7 +125,7 @@ test('a name that init makes of a file is one that a spec, the scheduler and its
       ['---.yaml', 'my-run'],
     ] as const) {
       const written = await initSpec(path.join(folder, file));
-      const spec = parseSpec(await readFile(written, 'utf8'), file, folder);
+      const spec = parseSpec(await readFile(written.file, 'utf8'), file, folder);
       assert.equal(spec.name, name);
       assert.ok(namePattern.test(spec.name));
     }

@@ -78,3 +78,35 @@ test('a step of many messages to the teacher brings no warning', async () => {
   process.off('warning', warned);
   assert.deepEqual(warnings, []);
 });
+
+test('the windows of a large step are read some at a time, and others have their turn meanwhile', async () => {
+  let open = 0;
+  let most = 0;
+  const corpus = {
+    manifest: { domains: [{ trainWindows: 10 }, { trainWindows: 10 }] },
+    window: async () => {
+      open += 1;
+      most = Math.max(most, open);
+      await Promise.resolve();
+      open -= 1;
+      return window;
+    },
+  } as unknown as Corpus;
+  let turns = 0;
+  let over = false;
+  const others = (async () => {
+    while (!over) {
+      await nextTurn();
+      turns += 1;
+    }
+  })();
+  const steps = feed({ corpus, batchSize: 5000, ahead: 1, fetchTargets: async () => null });
+  const { value } = await steps.next();
+  over = true;
+  await others;
+  await steps.return(undefined);
+  assert.equal(value?.windows.length, 5000);
+  // Those of two steps.
+  assert.ok(most <= 2 * 256, `${most} at once`);
+  assert.ok(turns >= 5000 / 256, `${turns} turns`);
+});

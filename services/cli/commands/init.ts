@@ -1,15 +1,77 @@
-// `ddk init`: a commented spec to start from.
+// `ddk init`: a commented spec to start from, with the models and the text that are there already.
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { DdkError } from '#base';
+import { DdkError, requireNone } from '#base';
+import { describeModel, type ModelDescription } from '#model';
+import { assertSameTokenizer } from '#tokenizer';
 import { nameFrom } from '../../scheduler/run-name.js';
-import { specTemplate } from '../spec/template.js';
+import { type SpecChoices, specTemplate, usualChoices } from '../spec/template.js';
+import { Named, pathsOf, problemsOfPaths } from '../text-option.js';
 
-/** Writes a new spec; never over an existing file. Returns its path. */
-export async function initSpec(file: string): Promise<string> {
+export interface InitOptions {
+  /** Model folders and paths of text, from the working folder. */
+  readonly teacher?: string;
+  readonly student?: string;
+  /** `name=paths`, one a domain. */
+  readonly text?: readonly string[];
+}
+
+interface WrittenSpec {
+  readonly file: string;
+  readonly sequenceLength: number;
+  readonly summary: string;
+}
+
+/** Writes a new spec; never over an existing file. Models that are named must be there, and go together. */
+export async function initSpec(file: string, options: InitOptions = {}): Promise<WrittenSpec> {
   const stem = path.basename(file).replace(/\.(ya?ml)$/, '');
   const name = nameFrom(stem, 'my-run');
+  const choices = await choicesOf(path.dirname(path.resolve(file)), options);
+  await writeNew(file, specTemplate(name, choices));
+  const { sequenceLength } = choices;
+  const shorter =
+    sequenceLength < usualChoices.sequenceLength
+      ? ` Its windows have the ${sequenceLength} positions that the models take.`
+      : '';
+  const summary = `Wrote ${file}.${shorter} Edit it, then \`ddk run ${file} --dry-run\`.`;
+  return { file, sequenceLength, summary };
+}
+
+async function choicesOf(folder: string, options: InitOptions): Promise<SpecChoices> {
+  const domains = new Named('--text', options.text ?? []);
+  requireNone([...domains.problems, ...problemsOfPaths(domains)]);
+  const fromSpec = (given: string): string => {
+    const relative = path.relative(folder, path.resolve(given));
+    return relative.startsWith('..') ? path.resolve(given) : `./${relative}`;
+  };
+  const teacher = await modelAt(options.teacher, path.join(folder, usualChoices.teacher));
+  const student = await modelAt(options.student, path.join(folder, usualChoices.student));
+  if (teacher && student) assertSameTokenizer(teacher.tokenizer, student.tokenizer);
+  const models = [teacher, student].flatMap((model) => model?.config ?? []);
+  return {
+    teacher: options.teacher === undefined ? usualChoices.teacher : fromSpec(options.teacher),
+    student: options.student === undefined ? usualChoices.student : fromSpec(options.student),
+    domains:
+      domains.pairs.length === 0
+        ? usualChoices.domains
+        : domains.pairs.map(([name, paths]) => ({ name, paths: pathsOf(paths).map(fromSpec) })),
+    sequenceLength: Math.min(usualChoices.sequenceLength, ...models.map((config) => config.maxPositions)),
+    k: Math.min(usualChoices.k, ...models.map((config) => config.vocabSize - 1)),
+  };
+}
+
+/** The model that is named, which must be there, or the one in the usual place, which need not. */
+async function modelAt(given: string | undefined, usual: string): Promise<ModelDescription | undefined> {
+  if (given !== undefined) return describeModel(given);
+  const isThere = await stat(path.join(usual, 'config.json')).then(
+    () => true,
+    () => false,
+  );
+  return isThere ? describeModel(usual) : undefined;
+}
+
+async function writeNew(file: string, text: string): Promise<void> {
   const handle = await open(file, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY).catch(
     (error: NodeJS.ErrnoException) => {
       if (error.code === 'EEXIST')
@@ -20,9 +82,8 @@ export async function initSpec(file: string): Promise<string> {
     },
   );
   try {
-    await handle.writeFile(specTemplate(name));
+    await handle.writeFile(text);
   } finally {
     await handle.close();
   }
-  return file;
 }

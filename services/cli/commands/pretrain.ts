@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DdkError } from '#base';
+import { describeModel } from '#model';
 import type { ProviderSetting } from '#runtime';
 import { pretrainModel } from '../pretrain/pretrain-model.js';
 import { type PretrainOptions, settingsOf } from '../pretrain/read-options.js';
@@ -20,7 +21,8 @@ export interface PretrainPlan {
 /** Checks what was asked for, and that its result will have a place. */
 export async function planPretrain(out: string, options: PretrainOptions): Promise<PretrainPlan> {
   const folder = path.resolve(out);
-  const settings = settingsOf(options);
+  const like = options.like === undefined ? undefined : await describeModel(options.like);
+  const settings = settingsOf(options, like);
   const taken = await stat(folder).then(
     () => true,
     () => false,

@@ -18,7 +18,8 @@ import type { PretrainSettings } from '../pretrain/settings.js';
 import type { Session } from '../session.js';
 import { submit } from '../submit.js';
 import { requireRoom } from '../user-path.js';
-import { type Arm, arms, bytesOfAKind, studentSettings, teacherSettings } from './settings.js';
+import { PhaseTimes } from './phase-times.js';
+import { type Arm, bytesOfAKind, type DemoPlan, demoPlan } from './settings.js';
 import { collectText, type DomainText } from './text.js';
 
 const packages = fileURLToPath(new URL('../../../../node_modules', import.meta.url));
@@ -60,7 +61,8 @@ export async function prepareDemonstration(
 async function madeFrom(texts: readonly DomainText[]): Promise<string> {
   const sha = new Sha256();
   for (const { file } of texts) sha.update(await readFile(file));
-  const settings = [teacherSettings(texts), studentSettings(texts), arms(texts, 'teacher', 'student')];
+  const { teacher, student, arms } = demoPlan(texts);
+  const settings = [teacher, student, arms('teacher', 'student')];
   return `${sha.hex()}\n${sha256Hex(JSON.stringify(settings))}\n`;
 }
 
@@ -74,13 +76,18 @@ const writtenOn = async (file: string): Promise<string> =>
   (await stat(file)).mtime.toISOString().slice(0, 16).replace('T', ' ');
 
 /** Reuses whatever an earlier, perhaps interrupted, demonstration has finished. */
-export function demonstrate(session: Session, texts: readonly DomainText[]): Promise<void> {
-  return session.data.holding((claim) => holdDemonstration(session, texts, claim));
+export function demonstrate(
+  session: Session,
+  texts: readonly DomainText[],
+  plan: DemoPlan = demoPlan(texts),
+): Promise<void> {
+  return session.data.holding((claim) => holdDemonstration(session, texts, plan, claim));
 }
 
 async function holdDemonstration(
   session: Session,
   texts: readonly DomainText[],
+  plan: DemoPlan,
   claim: Claim,
 ): Promise<void> {
   const { data, display } = session;
@@ -89,16 +96,19 @@ async function holdDemonstration(
   display.note(
     `text      ${texts.map((t) => `${t.name} ${formatBytes(t.bytes)}`).join(', ')}: from the installed packages, each piece once`,
   );
-  const teacher = await trained(session, 'teacher', teacherSettings(texts), folder);
-  const student = await trained(session, 'student', studentSettings(texts), folder);
-  const runs = await runArms(session, arms(texts, teacher, student), claim);
+  const teacher = await trained(session, 'teacher', plan.teacher, folder);
+  const student = await trained(session, 'student', plan.student, folder);
+  const arms = plan.arms(teacher, student);
+  const times = new PhaseTimes();
+  const runs = await runArms({ ...session, display: times.watching(display) }, arms, claim);
 
   const [ddk, ...others] = runs;
   if (!ddk) throw new DdkError('internal', 'the demonstration has no arms');
   const report = await writeReport(data.store, ddk, data.runFolder('demo-ddk'), others);
   const past = await new RunPast().follow(ddk, storedHistory(data.store));
-  const table = comparison(runs, past, arms(texts, teacher, student));
+  const table = comparison(runs, past, arms);
   const took = formatDurationMs(performance.now() - started);
+  const measuring = times.measuringShare;
   display.result(
     [
       '',
@@ -108,9 +118,9 @@ async function holdDemonstration(
       '',
       `report    ${report}`,
       `student   ${path.join(data.runFolder('demo-ddk'), 'student')}   (try: node dist/services/cli/main.js generate ${path.relative(process.cwd(), path.join(data.runFolder('demo-ddk'), 'student'))} --prompt "export interface ")`,
-      `took      ${took}`,
+      `took      ${took}${measuring === undefined ? '' : `; measuring gaps ${percent(measuring)} of the time that the runs took`}`,
     ].join('\n'),
-    { report, runs },
+    { report, runs, measuringShare: measuring },
   );
 }
 

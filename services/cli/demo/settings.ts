@@ -24,10 +24,18 @@ const studentsPast: Readonly<Record<string, number>> = {
   native: 0,
 };
 
-const common = { length, batch, validationSamples, seed, kvHeads: undefined, tokenizer: undefined };
+const common = {
+  length,
+  batch,
+  validationSamples,
+  seed,
+  kvHeads: undefined,
+  tokenizer: undefined,
+  vocabSize: undefined,
+};
 
 /** About 0.5 million parameters, trained on everything alike for as long as the demonstration can spare. */
-export function teacherSettings(texts: readonly DomainText[]): PretrainSettings {
+function teacherSettings(texts: readonly DomainText[]): PretrainSettings {
   return {
     ...common,
     domains: texts.map((t) => ({ name: t.name, paths: [t.file], share: 1 })),
@@ -41,7 +49,7 @@ export function teacherSettings(texts: readonly DomainText[]): PretrainSettings 
 }
 
 /** About 80 thousand parameters, trained briefly on an uneven part. */
-export function studentSettings(texts: readonly DomainText[]): PretrainSettings {
+function studentSettings(texts: readonly DomainText[]): PretrainSettings {
   return {
     ...common,
     domains: texts.map((t) => ({ name: t.name, paths: [t.file], share: studentsPast[t.name] ?? 0 })),
@@ -59,12 +67,24 @@ export interface Arm {
   readonly spec: Spec;
 }
 
+/** What a demonstration trains, and what it then compares. */
+export interface DemoPlan {
+  readonly teacher: PretrainSettings;
+  readonly student: PretrainSettings;
+  /** Of the two model folders. */
+  readonly arms: (teacher: string, student: string) => readonly [Arm, Arm, Arm];
+}
+
+export function demoPlan(texts: readonly DomainText[]): DemoPlan {
+  return {
+    teacher: teacherSettings(texts),
+    student: studentSettings(texts),
+    arms: (teacher, student) => arms(texts, teacher, student),
+  };
+}
+
 /** The same student, teacher, text, seed and number of tokens three times: DDK, and what one would do without it. */
-export function arms(
-  texts: readonly DomainText[],
-  teacher: string,
-  student: string,
-): readonly [Arm, Arm, Arm] {
+function arms(texts: readonly DomainText[], teacher: string, student: string): readonly [Arm, Arm, Arm] {
   const spec = (name: string, policy: 'ddk' | 'uniform', gamma: number): Spec =>
     specSchema.parse({
       name,

@@ -1,6 +1,6 @@
 // A model from scratch: cross-entropy over a corpus, with the trainer's engine, sampler and checkpoints.
 import { totalmem } from 'node:os';
-import { canonicalJson, failpoint, formatCount, sha256Hex } from '#base';
+import { canonicalJson, failpoint, formatCount, inGroups, sha256Hex } from '#base';
 import { type Corpus, type Cursors, initialCursors, openCorpus, planStep } from '#corpus';
 import { saveModel } from '#model';
 import {
@@ -33,6 +33,8 @@ interface PretrainOptions {
 }
 
 const commitEveryMs = 10_000;
+/** Windows of a step that are read at once. */
+const windowsAtOnce = 256;
 
 /** Trains and writes the model. Interrupted and called again with the same settings, it continues. */
 export async function pretrainModel(session: Session, options: PretrainOptions): Promise<void> {
@@ -133,9 +135,10 @@ class Pretraining {
     while (engine.stepsDone < steps) {
       const step = engine.stepsDone + 1;
       const plan = planStep({ seed, step, rows: settings.batch, weights, windows, cursors: this.#cursors });
-      const rows = await Promise.all(
-        plan.rows.map(async ({ domain, window }) => ({ domain, ...(await corpus.window(domain, window)) })),
-      );
+      const rows = await inGroups(plan.rows, windowsAtOnce, async ({ domain, window }) => ({
+        domain,
+        ...(await corpus.window(domain, window)),
+      }));
       const done = await engine
         .step(rows, learningRate(rates, step), { signal: session.signal })
         .catch((error: unknown) => {
@@ -207,7 +210,7 @@ function configOf(
   const json = {
     model_type: 'llama',
     architectures: ['LlamaForCausalLM'],
-    vocab_size: vocabSize,
+    vocab_size: settings.vocabSize ?? vocabSize,
     hidden_size: settings.hidden,
     intermediate_size: settings.intermediate,
     num_hidden_layers: settings.layers,

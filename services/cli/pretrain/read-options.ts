@@ -1,19 +1,23 @@
 // From the options of `ddk pretrain` to its settings. Every problem is named with its option, before any text is read.
 import path from 'node:path';
 import { DdkError, requireNone, type Violation } from '#base';
+import type { ModelDescription } from '#model';
 import type { ProviderSetting } from '#runtime';
+import { Named, pathsOf, problemsOfPaths } from '../text-option.js';
 import type { PretrainSettings } from './settings.js';
 
 export interface PretrainOptions {
   readonly text: readonly string[];
   readonly weight?: readonly string[];
   readonly tokenizer?: string;
+  /** Model folder that the new model is to have the tokenizer of. */
+  readonly like?: string;
   readonly hidden: number;
   readonly layers: number;
   readonly heads: number;
   readonly kvHeads?: number;
   readonly intermediate?: number;
-  readonly length: number;
+  readonly length?: number;
   readonly batch: number;
   readonly steps: number;
   readonly lr: number;
@@ -23,8 +27,15 @@ export interface PretrainOptions {
   readonly provider: ProviderSetting;
 }
 
-/** Throws one `invalid_argument` with a violation for each option that is wrong. */
-export function settingsOf(options: PretrainOptions): PretrainSettings {
+/** Windows where nobody says how long; the model takes no longer ones. */
+const usualLength = 128;
+
+/**
+ * Throws one `invalid_argument` with a violation for each option that is wrong.
+ *
+ * @param like the model that `--like` names
+ */
+export function settingsOf(options: PretrainOptions, like?: ModelDescription): PretrainSettings {
   const domains = new Named('--text', options.text);
   const weights = new Named('--weight', options.weight ?? []);
   requireNone([
@@ -33,56 +44,30 @@ export function settingsOf(options: PretrainOptions): PretrainSettings {
     ...problemsOfPaths(domains),
     ...problemsOfShares(weights, domains),
     ...problemsOfHeads(options),
+    ...problemsOfTokenizer(options),
   ]);
   const shares = new Map(weights.pairs.map(([name, share]) => [name, Number(share)]));
   return {
     domains: domains.pairs.map(([name, paths]) => ({
       name,
-      paths: paths.split(',').map((p) => path.resolve(p)),
+      paths: pathsOf(paths).map((p) => path.resolve(p)),
       ...(shares.size > 0 ? { share: shares.get(name) ?? 0 } : {}),
     })),
-    tokenizer: options.tokenizer,
+    tokenizer: like?.folder ?? options.tokenizer,
+    vocabSize: like?.config.vocabSize,
     hidden: options.hidden,
     layers: options.layers,
     heads: options.heads,
     kvHeads: options.kvHeads,
     // A multiple of 16 near 8/3 of the hidden size, as LLaMA has it.
     intermediate: options.intermediate ?? 16 * Math.max(1, Math.round((options.hidden * 8) / 3 / 16)),
-    length: options.length,
+    length: options.length ?? Math.min(usualLength, like?.config.maxPositions ?? usualLength),
     batch: options.batch,
     steps: options.steps,
     learningRate: options.lr,
     validationSamples: options.validation,
     seed: options.seed,
   };
-}
-
-/** The values `name=value` of an option that may be given several times. */
-class Named {
-  readonly pairs: readonly (readonly [name: string, value: string])[];
-  readonly problems: readonly Violation[];
-
-  constructor(field: string, texts: readonly string[]) {
-    const pairs: [string, string][] = [];
-    const problems: Violation[] = [];
-    for (const text of texts) {
-      const at = text.indexOf('=');
-      const name = text.slice(0, Math.max(at, 0));
-      if (at < 1 || at === text.length - 1)
-        problems.push({ field, description: `${JSON.stringify(text)} is not of the form name=value` });
-      else if (pairs.some(([known]) => known === name))
-        problems.push({ field, description: `names ${JSON.stringify(name)} twice` });
-      else pairs.push([name, text.slice(at + 1)]);
-    }
-    this.pairs = pairs;
-    this.problems = problems;
-  }
-}
-
-function* problemsOfPaths({ pairs }: Named): Generator<Violation> {
-  for (const [name, paths] of pairs)
-    if (paths.split(',').some((p) => p.trim() === ''))
-      yield { field: '--text', description: `${JSON.stringify(`${name}=${paths}`)} has an empty path` };
 }
 
 function* problemsOfShares(weights: Named, domains: Named): Generator<Violation> {
@@ -113,6 +98,11 @@ function* problemsOfHeads({ hidden, heads, kvHeads = heads }: PretrainOptions): 
     };
   if (heads % kvHeads !== 0)
     yield { field: '--kv-heads', description: `${kvHeads} does not divide --heads ${heads}` };
+}
+
+function* problemsOfTokenizer({ tokenizer, like }: PretrainOptions): Generator<Violation> {
+  if (tokenizer !== undefined && like !== undefined)
+    yield { field: '--tokenizer', description: "is the other model's with --like; give one of them" };
 }
 
 /** A loss that is no number any more is said with the option that is at fault. */

@@ -7,8 +7,10 @@ export interface PretrainSettings {
     readonly paths: readonly string[];
     readonly share?: number;
   }[];
-  /** A tokenizer.json; undefined: bytes. */
+  /** A tokenizer.json or the folder it lies in; undefined: bytes. */
   readonly tokenizer: string | undefined;
+  /** Rows of the embedding; undefined: as many as the tokenizer has ids. */
+  readonly vocabSize: number | undefined;
   readonly hidden: number;
   readonly layers: number;
   readonly heads: number;

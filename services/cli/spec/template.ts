@@ -1,28 +1,52 @@
 // The commented spec that `ddk init` writes: every field, its default and what it is for.
 import { nameRule } from '../../scheduler/run-name.js';
 
+/** What is filled in; paths are meant from the spec's folder. */
+export interface SpecChoices {
+  readonly teacher: string;
+  readonly student: string;
+  readonly domains: readonly { readonly name: string; readonly paths: readonly string[] }[];
+  /** Predicted positions of a window. */
+  readonly sequenceLength: number;
+  /** Tokens of the teacher's distribution that travel. */
+  readonly k: number;
+}
+
+export const usualChoices: SpecChoices = {
+  teacher: './teacher',
+  student: './student',
+  domains: [
+    { name: 'prose', paths: ['./text/prose'] },
+    { name: 'code', paths: ['./text/code'] },
+  ],
+  sequenceLength: 512,
+  k: 64,
+};
+
 /** Text of a new spec file. The fields left out in comments have the defaults shown. */
-export function specTemplate(name: string): string {
+export function specTemplate(name: string, choices: SpecChoices = usualChoices): string {
+  const { teacher, student, domains, sequenceLength, k } = choices;
+  const listed = domains.map(
+    (d) => `  - name: ${scalar(d.name)}\n    paths: [${d.paths.map(scalar).join(', ')}]`,
+  );
   return `# A run of ddk. Paths are meant from this file's folder. \`ddk run FILE\` starts or continues it.
 
 # Unique among the runs of a data folder: ${nameRule}.
 name: ${name}
 
 # Model folders with config.json, model.safetensors and tokenizer.json. Both must share one tokenizer.
-teacher: ./teacher
-student: ./student
+teacher: ${scalar(teacher)}
+student: ${scalar(student)}
 
 # The kinds of text the student is to learn. Each is measured and weighted on its own.
-# paths: files, folders or globs of .txt, .jsonl, .jsonl.gz or .parquet.
+# paths: files, folders or globs. A folder is searched for .txt, .jsonl, .jsonl.gz and .parquet; other files of text, such
+# as source code, are named by a glob in quotes: ["./code/**/*.{ts,py}"].
 domains:
-  - name: prose
-    paths: [./text/prose]
-  - name: code
-    paths: [./text/code]
+${listed.join('\n')}
 
 corpus:
-  sequenceLength: 512       # predicted positions of a window; at most what both models can take
-  validationSamples: 500    # documents a domain, held out for measuring; the paper takes 500
+  ${`sequenceLength: ${sequenceLength}`.padEnd(24)}  # predicted positions of a window; at most what both models can take
+  validationSamples: 500    # documents a domain, held out for measuring: at most half of them; the paper takes 500
 
 mixture:
   policy: ddk               # ddk | uniform | natural (by tokens) | fixed (by weights)
@@ -38,7 +62,7 @@ loss:                       # cross-entropy + gamma * KL(teacher || student)
 
 targets:                    # how the teacher's distribution travels
   encoding: top_k           # top_k (with one tail bucket) | dense (small vocabularies)
-  k: 64
+  k: ${k}
 
 optimizer:                  # AdamW; decay applies to matrices only
   learningRate: 3.0e-5      # peak, after a linear warm-up
@@ -64,3 +88,11 @@ runtime:
   device: 0                 # index of the GPU
 `;
 }
+
+/** As YAML reads it back: in quotes where it could be read as something else. */
+function scalar(text: string): string {
+  return /^[./A-Za-z_][\w./-]*$/.test(text) && !reserved.test(text) ? text : JSON.stringify(text);
+}
+
+/** Plain words that YAML does not take for text. */
+const reserved = /^(true|false|null|yes|no|on|off|\.inf|\.nan)$/i;

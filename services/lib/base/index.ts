@@ -15,6 +15,7 @@ export {
   writeFileDurable,
 } from './files.js';
 export { formatBytes, formatCount, formatDurationMs } from './format.js';
+export { inGroups } from './groups.js';
 export {
   bfloat16FromFloat,
   floatFromBfloat16,

@@ -16,10 +16,17 @@ const others: readonly (readonly [ending: RegExp, description: string])[] = [
   [/\.(csv|tsv)$/, `is a table: write its text to a .jsonl or .parquet file, or ${plainText}`],
 ];
 
+/** What to do with a file of this name, which is not read as it is; empty for one that is. */
+const problemOf = (path: string): string =>
+  others.find(([ending]) => ending.test(path.toLowerCase()))?.[1] ?? '';
+
+/** Whether a file of this name is read, be it as plain text. */
+export const isRead = (path: string): boolean => problemOf(path) === '';
+
 /** Throws `invalid_argument` for the first of the paths whose name says that it is in none of the formats that are read. */
 export function refuseOtherFormats(paths: readonly string[]): void {
   for (const path of paths) {
-    const description = others.find(([ending]) => ending.test(path.toLowerCase()))?.[1] ?? '';
+    const description = problemOf(path);
     if (description !== '') throw new DdkError('invalid_argument', `${path} ${description}.`);
   }
 }

@@ -1,9 +1,9 @@
 // Which files a domain's text is in.
 
 import { readdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { extname, join, resolve } from 'node:path';
 import { DdkError } from '#base';
-import { refuseOtherFormats } from './formats.js';
+import { isRead, refuseOtherFormats } from './formats.js';
 import { expandGlob, isGlob } from './glob.js';
 
 export interface DomainSource {
@@ -25,6 +25,8 @@ export interface SourceFile {
 
 /** What a folder is searched for. */
 const textExtensions = ['.txt', '.jsonl', '.jsonl.gz', '.parquet'] as const;
+/** Kinds of other files that a message names, the most frequent first. */
+const mostKinds = 4;
 
 /**
  * The files of a domain: in the order of its paths, sorted within each, none twice. Throws `not_found` for a path that
@@ -38,7 +40,7 @@ export async function listFiles(domain: DomainSource): Promise<SourceFile[]> {
       throw new DdkError(
         'not_found',
         `Domain ${JSON.stringify(domain.name)} has no text: ${path} leads to no file ` +
-          `(a folder is searched for ${textExtensions.join(', ')}; name other text files by a pattern such as **/*.md).`,
+          `(a folder is searched for ${textExtensions.join(', ')}; ${await otherwise(path)}).`,
       );
     }
     refuseOtherFormats(found.map((file) => file.path));
@@ -60,7 +62,11 @@ async function expandPath(path: string, domain: string): Promise<SourceFile[]> {
     throw unreadable(absolute, error, ` (domain ${JSON.stringify(domain)})`);
   });
   const paths =
-    info === undefined ? await expandGlob(absolute) : info.isDirectory() ? await walk(absolute) : [absolute];
+    info === undefined
+      ? await expandGlob(absolute)
+      : info.isDirectory()
+        ? await walk(absolute, isText)
+        : [absolute];
   const files: SourceFile[] = [];
   for (const file of paths) {
     try {
@@ -74,7 +80,29 @@ async function expandPath(path: string, domain: string): Promise<SourceFile[]> {
   return files;
 }
 
-async function walk(folder: string): Promise<string[]> {
+const isText = (name: string): boolean => textExtensions.some((extension) => name.endsWith(extension));
+
+/** What to write instead of a path without text: for a folder, a pattern of the kinds of file that are in it. */
+async function otherwise(path: string): Promise<string> {
+  const folder = resolve(path);
+  const isFolder = await stat(folder).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
+  const counts = new Map<string, number>();
+  for (const file of isFolder ? await walk(folder, isRead) : []) {
+    const extension = extname(file).slice(1);
+    if (/^[A-Za-z0-9_+-]+$/.test(extension)) counts.set(extension, (counts.get(extension) ?? 0) + 1);
+  }
+  const kinds = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).slice(0, mostKinds);
+  if (kinds.length === 0) return 'name other text files by a pattern such as "**/*.md"';
+  const held = kinds.map(([extension, count]) => `${count} .${extension}`).join(', ');
+  const names = kinds.map(([extension]) => extension);
+  const ending = names.length === 1 ? names[0] : `{${names.join(',')}}`;
+  return `this one holds ${held}: name those that are text by a pattern such as ${JSON.stringify(`${path}/**/*.${ending}`)}`;
+}
+
+async function walk(folder: string, wanted: (name: string) => boolean): Promise<string[]> {
   const paths: string[] = [];
   const visit = async (current: string): Promise<void> => {
     const entries = await readdir(current, { withFileTypes: true }).catch((error: unknown) => {
@@ -85,7 +113,7 @@ async function walk(folder: string): Promise<string[]> {
       if (entry.name.startsWith('.')) continue;
       const path = join(current, entry.name);
       if (entry.isDirectory()) await visit(path);
-      else if (textExtensions.some((extension) => entry.name.endsWith(extension))) paths.push(path);
+      else if (wanted(entry.name)) paths.push(path);
     }
   };
   await visit(folder);

@@ -9,14 +9,18 @@ import { modelFingerprint } from './fingerprint.js';
 import { readJson } from './json-file.js';
 import { openWeights, type Weights } from './weights.js';
 
-export interface ModelFolder {
+/** What a model is, without its weights. */
+export interface ModelDescription {
   /** Absolute. */
   readonly folder: string;
   readonly config: DecoderConfig;
-  readonly weights: Weights;
   readonly tokenizer: Tokenizer;
   /** The tokenizer's files, parsed, to be written again beside an export. */
   readonly tokenizerContent: TokenizerContent;
+}
+
+export interface ModelFolder extends ModelDescription {
+  readonly weights: Weights;
   /** `sha256:<hex>` over configuration, tensor contents and tokenizer. */
   readonly fingerprint: string;
 }
@@ -39,6 +43,23 @@ async function readModelConfig(folder: string): Promise<DecoderConfig> {
  * the remedy
  */
 export async function openModel(path: string): Promise<ModelFolder> {
+  const folder = await modelFolder(path);
+  const config = await readModelConfig(folder);
+  const weights = await openWeights(folder);
+  checkWeights(config, weights);
+  const tokenizer = await readModelTokenizer(folder, config);
+  const fingerprint = await modelFingerprint(config, weights, tokenizer.tokenizer.fingerprint);
+  return { folder, config, weights, ...tokenizer, fingerprint };
+}
+
+/** Reads a model folder's configuration and tokenizer; its weights need not be there. Throws as {@link openModel}. */
+export async function describeModel(path: string): Promise<ModelDescription> {
+  const folder = await modelFolder(path);
+  const config = await readModelConfig(folder);
+  return { folder, config, ...(await readModelTokenizer(folder, config)) };
+}
+
+async function modelFolder(path: string): Promise<string> {
   const folder = resolve(path);
   const found = await stat(folder).catch((cause: unknown) => {
     throw new DdkError(
@@ -53,14 +74,17 @@ export async function openModel(path: string): Promise<ModelFolder> {
       `${folder} is a file; give the folder with config.json, model.safetensors and tokenizer.json.`,
     );
   }
-  const config = await readModelConfig(folder);
-  const weights = await openWeights(folder);
-  checkWeights(config, weights);
+  return folder;
+}
+
+async function readModelTokenizer(
+  folder: string,
+  config: DecoderConfig,
+): Promise<Pick<ModelDescription, 'tokenizer' | 'tokenizerContent'>> {
   const tokenizerContent = await readTokenizer(folder);
   const tokenizer = createTokenizer(tokenizerContent);
   checkVocabulary(config, tokenizer, folder);
-  const fingerprint = await modelFingerprint(config, weights, tokenizer.fingerprint);
-  return { folder, config, weights, tokenizer, tokenizerContent, fingerprint };
+  return { tokenizer, tokenizerContent };
 }
 
 /** Models may have more rows than the tokenizer has ids (padded vocabularies), never fewer. */

@@ -1,7 +1,7 @@
 // #model: a model on disk, the graphs made from it, its export, and what it says.
 export { weightProblems } from './check-weights.js';
 export { type ExportOptions, exportModel } from './export.js';
-export { type ModelFolder, openModel } from './folder.js';
+export { describeModel, type ModelDescription, type ModelFolder, openModel } from './folder.js';
 export { generateText } from './generate.js';
 export { inspectModel, type PortInfo, withoutGradient } from './inspect.js';
 export { checkParity } from './parity.js';

@@ -144,7 +144,7 @@ function ropeThetaOf(fields: Fields): number {
     if (kind !== 'default')
       fields.refuse(
         field,
-        `asks for ${JSON.stringify(kind)} rotary positions; only the default is supported`,
+        `asks for ${JSON.stringify(kind)} rotary positions; only the default is supported, so take a model without scaled positions`,
       );
   }
   const nested = fields.object('rope_parameters')?.rope_theta;

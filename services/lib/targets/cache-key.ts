@@ -51,6 +51,6 @@ function encodingName(encoding: TargetEncoding): string {
 function digestOfIds(ids: Int32Array): string {
   const bytes = new Uint8Array(ids.length * 4);
   const view = new DataView(bytes.buffer);
-  for (const [i, id] of ids.entries()) view.setInt32(4 * i, id, true);
+  for (let i = 0; i < ids.length; i++) view.setInt32(4 * i, ids[i]!, true);
   return new Sha256().update(bytes).hex();
 }

@@ -1,5 +1,5 @@
 // Targets of windows: from disk where they are kept, else from the teacher, in messages of one shape.
-import { assert, DdkError } from '#base';
+import { assert, DdkError, inGroups } from '#base';
 import type { Window } from '#corpus';
 import { bytesPerPosition, decodeTargets, type TargetEncoding, targetsCacheKey } from '#targets';
 import { metrics } from '#telemetry';
@@ -16,6 +16,9 @@ export interface TargetSourceOptions {
   readonly length: number;
   readonly cache: TargetCache | undefined;
 }
+
+/** Windows that are looked for on disk at once. */
+const windowsAtOnce = 256;
 
 export function openTargetSource(options: TargetSourceOptions): TargetSource {
   const { model, scores, encoding, temperature, length, cache } = options;
@@ -34,10 +37,9 @@ export function openTargetSource(options: TargetSourceOptions): TargetSource {
       precision: model.precision,
       shapeBucket: `${rows}x${length}`,
     });
-  const kept = async (key: string): Promise<Uint8Array | undefined> => {
-    const found = await cache?.get(key);
-    if (cache !== undefined)
-      metrics.targetsCacheLookups.add(1, { outcome: found === undefined ? 'miss' : 'hit' });
+  const kept = async (from: TargetCache, key: string): Promise<Uint8Array | undefined> => {
+    const found = await from.get(key);
+    metrics.targetsCacheLookups.add(1, { outcome: found === undefined ? 'miss' : 'hit' });
     // Of another size: not what this version packs. It is scored again and overwritten.
     return found?.byteLength === windowBytes ? found : undefined;
   };
@@ -48,13 +50,17 @@ export function openTargetSource(options: TargetSourceOptions): TargetSource {
       assert(windows.length > 0, 'there are windows to fetch targets for');
       const rows = rowsPerMessage(windows.length, length, positionBytes, model);
       const packed = Buffer.allocUnsafe(windows.length * windowBytes);
-      const keys = windows.map((window) => (cache === undefined ? '' : keyOf(window, rows)));
+      const keys: string[] = [];
       const missing: number[] = [];
-      const found = await Promise.all(keys.map(kept));
-      for (const [row, payload] of found.entries()) {
+      await inGroups(windows, windowsAtOnce, async (window, row) => {
+        const key = cache === undefined ? '' : keyOf(window, rows);
+        keys[row] = key;
+        const payload = cache && (await kept(cache, key));
         if (payload === undefined) missing.push(row);
         else packed.set(payload, row * windowBytes);
-      }
+      });
+      // In the order of the windows, whichever was found out about first.
+      missing.sort((a, b) => a - b);
       const messages: Promise<void>[] = [];
       for (let from = 0; from < missing.length; from += rows) {
         const some = missing.slice(from, from + rows);

@@ -56,9 +56,15 @@ export async function readJsonFile(path: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new DdkError('invalid_argument', `${path} is not valid JSON: ${(cause as Error).message}.`, {
-      cause,
-    });
+    // The parser quotes from the text, line ends and all.
+    const why = (cause as Error).message.replace(/\s+/g, ' ');
+    throw new DdkError(
+      'invalid_argument',
+      `${path} is not valid JSON (${why}); give it as Hugging Face writes it.`,
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -72,7 +72,9 @@ export function packBatch(spec: StepSpec, rows: readonly TrainRow[]): StepBatch 
 
 /** What each position's loss is multiplied with: 1 / (counted positions of the whole step), or 0. */
 export function positionWeights({ mask_N, counted }: StepBatch): Float32Array {
-  return Float32Array.from(mask_N, (counts) => (counts ? 1 / counted : 0));
+  const weights = new Float32Array(mask_N.length);
+  for (let i = 0; i < weights.length; i++) weights[i] = mask_N[i] ? 1 / counted : 0;
+  return weights;
 }
 
 function copyTargets(

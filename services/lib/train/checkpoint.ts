@@ -90,7 +90,7 @@ export async function restoreCheckpoint(
       if (!part) return undefined;
       const data = await readStateTensor(part, tensor, room);
       if (tensor.role === 'v' && conversion !== 1)
-        for (const [i, value] of data.entries()) data[i] = value * conversion;
+        for (let i = 0; i < data.length; i++) data[i] = data[i]! * conversion;
       return data;
     },
   });

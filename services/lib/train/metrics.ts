@@ -42,8 +42,8 @@ export type LossMetrics = Pick<StepMetrics, 'loss' | 'ce' | 'kl' | 'tokens' | 'd
 /** Means over the step and by domain. */
 export function lossMetrics(spec: StepSpec, batch: StepBatch, { ce_N, kl_N }: StepReadings): LossMetrics {
   const sums = new Map<number, { ce: number; kl: number; tokens: number }>();
-  for (const [position, counts] of batch.mask_N.entries()) {
-    if (!counts) continue;
+  for (let position = 0; position < batch.mask_N.length; position++) {
+    if (!batch.mask_N[position]) continue;
     const domain = batch.domains[Math.floor(position / spec.length)] ?? 0;
     const sum = sums.get(domain) ?? { ce: 0, kl: 0, tokens: 0 };
     sum.ce += ce_N[position] ?? Number.NaN;

@@ -63,3 +63,33 @@ describe('normalisation by mean square', () => {
       }));
   }
 });
+
+/** What scales an input of [2, 2, 3] may have, by the first axis that is normalised. */
+const scales: readonly (readonly [what: string, axis: number, scale: readonly number[]])[] = [
+  ['of all normalised axes', -2, [2, 3]],
+  ['of all normalised axes, counted from the front', 1, [2, 3]],
+  ['where every axis is normalised', 0, [2, 2, 3]],
+  ['of the last of two normalised axes', 1, [3]],
+  ['of the first of two normalised axes', -2, [2, 1]],
+  ['of one number', -1, []],
+  ['that differs from row to row', -1, [2, 2, 3]],
+  ['that differs along one of the axes before', -1, [2, 1, 3]],
+];
+
+for (const { op, dtype, opset } of [
+  { op: 'RMSNormalization', dtype: 'float64', opset: 23 },
+  { op: 'SimplifiedLayerNormalization', dtype: 'float32', opset: 18 },
+  { op: 'LayerNormalization', dtype: 'float64', opset: 18 },
+] as const) {
+  describe(`${op} with a scale`, () => {
+    for (const [what, axis, scale] of scales)
+      test(what, () =>
+        checkGradients({
+          dtype,
+          opset,
+          operands: [normal(2, 2, 3), normal(...scale)],
+          build: (b, x, s) => b.ops(op, [x!, s!], 1, { axis })[0]!,
+        }),
+      );
+  });
+}

@@ -76,8 +76,29 @@ test('paths that lead nowhere are named', async (t) => {
   await write(root, { 'empty/x.csv': '' });
   await assert.rejects(list(root, 'empty'), {
     code: 'not_found',
-    message: /empty leads to no file \(a folder is searched/,
+    message: /empty leads to no file \(a folder is searched .* by a pattern such as "\*\*\/\*\.md"/,
   });
+});
+
+test('a folder without text of its own kinds is told the pattern of what it holds', async (t) => {
+  const root = await temporaryFolder(t);
+  await write(root, {
+    'code/a.ts': '1',
+    'code/sub/b.ts': '2',
+    'code/c.py': '3',
+    'code/d.csv': '4',
+    'code/e': '5',
+  });
+  const pattern = join(root, 'code/**/*.{ts,py}');
+  await assert.rejects(list(root, 'code'), (error: Error) => {
+    assert.ok(
+      error.message.includes(
+        `this one holds 2 .ts, 1 .py: name those that are text by a pattern such as "${pattern}"`,
+      ),
+    );
+    return true;
+  });
+  assert.deepEqual(await list(root, 'code/**/*.{ts,py}'), ['code/a.ts', 'code/c.py', 'code/sub/b.ts']);
 });
 
 for (const [name, sentence] of [

@@ -2,7 +2,7 @@
 import { floatAttr, type Value } from '#onnx';
 import type { RuleContext } from '../context.js';
 import { type Contribution, structural } from '../rule.js';
-import { product } from '../shapes.js';
+import { product, staticShape } from '../shapes.js';
 import { grow } from '../unbroadcast.js';
 
 export const normalisationRules = structural({
@@ -32,9 +32,13 @@ function logSoftmax(c: RuleContext): Contribution {
 // By mean square, n = r x needs no pass of its own. With rows of K elements and t = g x, both sums are products of t
 // with a vector, and what is left are five passes:
 //   ds = r^T t,   dx = r (g s) + c x with c = -r^3 (t s) / K
+// A scale that differs from row to row, which the standard does not have and exporters write, is no vector; it takes the
+// formulas as they stand.
 
 function rmsNorm(c: RuleContext): Contribution {
   const { e, x, w, whole } = c;
+  if (scaleDiffersByRow(c))
+    return e.mul(inverseDeviation(c, x, 1), e.sub(scaled(c), parallel(c, rmsNormalised(c))));
   const { rows, width, r_N1, t_NK } = meanSquareParts(c);
   const scale_K1 = e.reshape(grow(e, w, c.xShape.slice(-normalisedAxes(c).length)), [width, 1]);
   // As a factor of its own: an attribute of Gemm would round it to float32.
@@ -45,9 +49,18 @@ function rmsNorm(c: RuleContext): Contribution {
 }
 
 function rmsScale(c: RuleContext): Contribution {
+  if (scaleDiffersByRow(c)) return c.e.mul(c.whole, rmsNormalised(c));
   const { r_N1, t_NK } = meanSquareParts(c);
   const normalised = c.xShape.slice(-normalisedAxes(c).length);
   return c.e.reshape(c.e.gemm(r_N1, t_NK, null, { transA: true }), normalised);
+}
+
+function scaleDiffersByRow(c: RuleContext): boolean {
+  return product(staticShape(c.w).slice(0, -normalisedAxes(c).length)) > 1;
+}
+
+function rmsNormalised(c: RuleContext): Value {
+  return c.once('normalised', () => c.e.mul(c.x, inverseDeviation(c, c.x, 1)));
 }
 
 function meanSquareParts(c: RuleContext) {
