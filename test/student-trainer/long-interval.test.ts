@@ -107,3 +107,19 @@ test('a checkpoint that was superseded a moment ago stays', async (t) => {
   // That which training began from, and one a step.
   assert.equal((await checkpointsOf(scene)).length, 1 + 6);
 });
+
+test('a loss that is no number any more leaves the metrics of the steps before it', async (t) => {
+  // The first step makes weights of which the second makes no number.
+  const scene = await trainerScene(t, { endStep: 9, learningRate: 1e30 });
+  await scene.assign(1);
+  const trainer = await scene.startTrainer();
+  await assert.rejects(
+    trainUntil(trainer, 1, 9, () => {}),
+    { reason: 'LOSS_NOT_FINITE' },
+  );
+  const { state, step, metricsDigest, checkpointDigest } = await scene.record();
+  assert.equal(state, WorkState.FAILED);
+  assert.ok(step >= 1 && step < 9, `step ${step}`);
+  assert.deepEqual(await stepsOf(scene, metricsDigest), upTo(step));
+  assert.equal((await readCheckpoint(checkpointDigest, scene.store.artifacts)).step, step);
+});

@@ -37,11 +37,12 @@ export interface RunShape {
   /** Without it the teacher is not asked. */
   readonly gamma?: number;
   readonly checkpointSeconds?: number;
+  readonly learningRate?: number;
 }
 
 export async function trainerScene(
   t: TestContext,
-  { endStep, gamma = 0, checkpointSeconds = 0 }: RunShape,
+  { endStep, gamma = 0, checkpointSeconds = 0, learningRate = 1e-3 }: RunShape,
 ): Promise<TrainerScene> {
   const scene = await openScene(t);
   const { store, corpusDigest, studentDigest, checkpointDigest } = scene;
@@ -53,7 +54,7 @@ export async function trainerScene(
     teacherFingerprint: scene.teacher.fingerprint,
     objective: { gamma, temperature: 1, divergence: Divergence.FORWARD_KL },
     targets: { kind: { $case: 'topK', value: { k: 4 } } },
-    optimizer: { peakLearningRate: 1e-3, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, clipNorm: 1 },
+    optimizer: { peakLearningRate: learningRate, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, clipNorm: 1 },
     training: {
       intervals: 1,
       intervalSteps: endStep,
