@@ -108,6 +108,9 @@ test('who stops looking on stops nothing; the run is paused, resumed and cancell
   assert.match(stderr, /^long goes on at .*: `ddk watch long --scheduler .*` shows it/m);
   const state = async (): Promise<string> => (await succeeds(world, ['show', 'long', ...there])).stdout;
   assert.match(await state(), /^state +training interval 1 of 9$/m);
+  const blind = await world.ddk(['watch', 'long']);
+  assert.equal(blind.code, 1);
+  assert.ok(blind.stderr.includes(`--scheduler ${services.scheduler},`), blind.stderr);
   assert.match((await succeeds(world, ['pause', 'long', ...there])).stdout, /^long: paused/m);
   const resumed = world.start(['resume', 'long', ...there, '--json']);
   assert.ok(await resumed.said(/"step":/));
