@@ -2,8 +2,8 @@
 import { DdkError } from '#base';
 import { IntervalRecord, Run, type StepMetrics } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
+import { runRecords } from '#work';
 import { readIntervals } from '../scheduler/history.js';
-import { runRecords } from '../scheduler/run-store.js';
 import { readMetricsLog } from './metrics-log.js';
 
 /** Newest first. */

@@ -77,6 +77,7 @@ test('superseded checkpoints go while an interval trains; another attempt, and a
 
   // A run with the same spec has the same weights at every step, and supersedes its own.
   const twin = { ...Run.decode((await store.records.get(`runs/${runId}`))!.value), id: 'twin' };
+  await store.records.create('names/twin', Buffer.from('twin'));
   await store.records.create('runs/twin', Run.encode(twin).finish());
   const twinKey = 'runs/twin/train/0';
   const fresh = {

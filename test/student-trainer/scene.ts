@@ -64,6 +64,7 @@ export async function trainerScene(
       seed: 1,
     },
   });
+  await store.records.create(`names/${runId}`, Buffer.from(runId));
   await store.records.create(`runs/${runId}`, Run.encode(Run.fromPartial({ id: runId, spec })).finish());
   const record = async () => IntervalRecord.decode((await store.records.get(recordKey))!.value);
   return {

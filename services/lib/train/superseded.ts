@@ -12,10 +12,10 @@
 // Nothing is remembered of what is to go: a crash before, between or after leaves garbage, which `ddk gc` finds by records.
 import { type Clock, DdkError, type Logger } from '#base';
 import type { Store } from '#store';
-import { namedCheckpoints } from '#work';
+import { NamedCheckpoints } from '#work';
 import { readCheckpoint } from './checkpoint.js';
 import type { CheckpointManifest } from './checkpoint-manifest.js';
-import { type CheckpointParts, expendable, partsOf } from './expendable.js';
+import { expendable, partsOf } from './expendable.js';
 
 /**
  * Time that a commit gets from the first of its artifacts to its record, beside that of writing them: for a stalled disk, or
@@ -44,15 +44,17 @@ interface Candidate {
 export class SupersededCheckpoints {
   readonly #options: SupersededOptions;
   readonly #graceMs: number;
+  readonly #names: NamedCheckpoints;
   #candidates: readonly Candidate[] = [];
   /** Checkpoints that records named at the last look, as their parts: manifests never change. */
-  #named = new Map<string, CheckpointParts>();
+  #named: ReadonlyMap<string, readonly string[]> = new Map();
   #looking: Promise<void> | undefined;
   #nextLookMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SupersededOptions) {
     this.#options = options;
     this.#graceMs = options.graceMs ?? defaultGraceMs;
+    this.#names = new NamedCheckpoints(options.store.records);
   }
 
   /**
@@ -79,39 +81,39 @@ export class SupersededCheckpoints {
 
   async #look(candidates: readonly Candidate[], beganMs: number): Promise<void> {
     try {
-      const named = await this.#namedNow();
-      for (const candidate of candidates) await this.#consider(candidate, beganMs, named);
+      const needed = await this.#neededNow();
+      for (const candidate of candidates) await this.#consider(candidate, beganMs, needed);
     } catch (err) {
       // They stay where they are; the next look tries again.
       this.#options.logger.warn({ err }, 'superseded checkpoints could not be deleted');
     }
   }
 
-  async #consider(candidate: Candidate, beganMs: number, named: readonly CheckpointParts[]): Promise<void> {
+  async #consider(candidate: Candidate, beganMs: number, needed: ReadonlySet<string>): Promise<void> {
     const { store, logger } = this.#options;
     const { digest, sinceMs, monotonicMs } = candidate;
     const manifest = await this.#manifestOf(digest);
     const writingMs = manifest ? bytesOf(manifest) / slowestBytesPerMs : 0;
     if (beganMs - monotonicMs < this.#graceMs + writingMs) return;
     if (manifest)
-      for (const part of expendable(partsOf(digest, manifest), named))
+      for (const part of expendable(partsOf(digest, manifest), needed))
         await store.artifacts.delete(part, { unlessPutSinceMs: sinceMs });
     // What somebody else names or has put since is theirs to supersede.
     this.#candidates = this.#candidates.filter((other) => other !== candidate);
     logger.debug({ checkpointDigest: digest }, 'a superseded checkpoint was deleted');
   }
 
-  /** All checkpoints that records name, with what they are made of. */
-  async #namedNow(): Promise<readonly CheckpointParts[]> {
-    const named = new Map<string, CheckpointParts>();
-    for (const digest of await namedCheckpoints(this.#options.store.records)) {
+  /** The artifacts that checkpoints which records name are made of. */
+  async #neededNow(): Promise<ReadonlySet<string>> {
+    const named = new Map<string, readonly string[]>();
+    for (const digest of await this.#names.look()) {
       const known = this.#named.get(digest);
       const manifest = known ? undefined : await this.#manifestOf(digest);
       const parts = known ?? (manifest && partsOf(digest, manifest));
       if (parts) named.set(digest, parts);
     }
     this.#named = named;
-    return [...named.values()];
+    return new Set([...named.values()].flat());
   }
 
   /** Undefined for what is missing, damaged or no checkpoint: nobody can go on from it. */

@@ -26,6 +26,7 @@ interface Scene {
   readonly superseded: SupersededCheckpoints;
   /** A checkpoint with these bytes, as its artifacts. */
   put(weights: string, moments: string): Promise<Checkpoint>;
+  putRun(run: Run): Promise<void>;
   /** Puts the artifact again, at the time of the clock. */
   putAgain(bytes: string): Promise<void>;
   /** Supersedes another, so that what is due is looked at, and waits for it. */
@@ -60,6 +61,10 @@ async function scene(t: TestContext, change: (store: Store) => Store = (store) =
     clock,
     superseded,
     put,
+    async putRun(run) {
+      await store.records.create(`names/${run.id}`, Buffer.from(run.id));
+      await store.records.create(`runs/${run.id}`, Run.encode(run).finish());
+    },
     async putAgain(bytes) {
       const { digest } = await text(bytes);
       await utimes(await artifacts.localPath(digest), clock.now() / 1000, clock.now() / 1000);
@@ -96,52 +101,76 @@ test('a superseded checkpoint goes once its grace is over, all of it, and no oth
 });
 
 test('a checkpoint that any record names stays, in whatever place', async (t) => {
-  const places: Readonly<Record<string, (digest: string) => Uint8Array>> = {
-    'runs/a': (baseCheckpointDigest) =>
-      Run.encode(Run.fromPartial({ spec: { baseCheckpointDigest } })).finish(),
-    'runs/b': (checkpointDigest) => Run.encode(Run.fromPartial({ checkpointDigest })).finish(),
-    'runs/c': (bestCheckpointDigest) => Run.encode(Run.fromPartial({ bestCheckpointDigest })).finish(),
-    'runs/d': (baseCheckpointDigest) =>
-      Run.encode(Run.fromPartial({ intervals: [{ baseCheckpointDigest }] })).finish(),
-    'runs/e': (checkpointDigest) =>
-      Run.encode(Run.fromPartial({ intervals: [{}, { checkpointDigest }] })).finish(),
-    'runs/f/intervals/3': (checkpointDigest) =>
-      Interval.encode(Interval.fromPartial({ checkpointDigest })).finish(),
-    'runs/f/train/0': (baseCheckpointDigest) =>
-      IntervalRecord.encode(IntervalRecord.fromPartial({ baseCheckpointDigest })).finish(),
-    'runs/f/train/1': (checkpointDigest) =>
-      IntervalRecord.encode(IntervalRecord.fromPartial({ checkpointDigest })).finish(),
-    'runs/f/evaluate/1': (checkpointDigest) =>
-      EvaluationRecord.encode(EvaluationRecord.fromPartial({ checkpointDigest })).finish(),
-    'runs/f/export': (checkpointDigest) =>
-      ExportRecord.encode(ExportRecord.fromPartial({ checkpointDigest })).finish(),
-    'runs/f/of-another-version': (digest) => Buffer.from(`\u0001\u0047${digest}\u0002`),
-    'pretrain/x': (digest) => Buffer.from(digest),
-  };
-  const { store, clock, superseded, put, look, left } = await scene(t);
+  const { store, clock, superseded, put, putRun, look, left } = await scene(t);
   const named: Checkpoint[] = [];
-  for (const [key, record] of Object.entries(places)) {
-    const checkpoint = await put(`weights ${key}`, `moments ${key}`);
-    await store.records.create(key, record(checkpoint.digest));
+  const superseding = async (name: string): Promise<string> => {
+    const checkpoint = await put(`weights ${name}`, `moments ${name}`);
     superseded.add(checkpoint.digest);
     named.push(checkpoint);
-  }
+    return checkpoint.digest;
+  };
+  await putRun(
+    Run.fromPartial({ id: 'forked', spec: { baseCheckpointDigest: await superseding('base of a run') } }),
+  );
+  await putRun(Run.fromPartial({ id: 'paused', checkpointDigest: await superseding('last of a run') }));
+  await putRun(Run.fromPartial({ id: 'better', bestCheckpointDigest: await superseding('best of a run') }));
+  await putRun(
+    Run.fromPartial({
+      id: 'long',
+      interval: 4,
+      intervals: [
+        { index: 3, baseCheckpointDigest: await superseding('base of a late interval') },
+        { index: 4, checkpointDigest: await superseding('end of a late interval') },
+      ],
+    }),
+  );
+  const ends: Readonly<Record<string, Uint8Array>> = {
+    'intervals/0': Interval.encode(
+      Interval.fromPartial({ baseCheckpointDigest: await superseding('base of an early interval') }),
+    ).finish(),
+    'intervals/2': Interval.encode(
+      Interval.fromPartial({ checkpointDigest: await superseding('end of an early interval') }),
+    ).finish(),
+    'train/4': IntervalRecord.encode(
+      IntervalRecord.fromPartial({
+        baseCheckpointDigest: await superseding('base of an interval in hand'),
+        checkpointDigest: await superseding('last of an interval in hand'),
+      }),
+    ).finish(),
+    'evaluate/4': EvaluationRecord.encode(
+      EvaluationRecord.fromPartial({ checkpointDigest: await superseding('measured') }),
+    ).finish(),
+    export: ExportRecord.encode(
+      ExportRecord.fromPartial({ checkpointDigest: await superseding('exported') }),
+    ).finish(),
+  };
+  for (const [key, value] of Object.entries(ends)) await store.records.create(`runs/long/${key}`, value);
+  await store.records.create('pretrain/x', Buffer.from(await superseding('pretrained')));
   const nobodys = await put('w', 'm');
   superseded.add(nobodys.digest);
   await clock.advance(dueMs);
   await look();
   for (const [index, checkpoint] of named.entries())
-    assert.equal(await left(checkpoint), whole, Object.keys(places)[index]);
+    assert.equal(await left(checkpoint), whole, String(index));
   assert.equal(await left(nobodys), '');
+
+  // What was in the run's record is in one of its own now.
+  const late = await put('end of a closed interval', 'm');
+  superseded.add(late.digest);
+  const run = (await store.records.get('runs/long'))!;
+  const moved = { ...Run.decode(run.value), interval: 6, intervals: [Interval.fromPartial({ index: 5 })] };
+  const closed = Interval.fromPartial({ index: 3, checkpointDigest: late.digest });
+  await store.records.create('runs/long/intervals/3', Interval.encode(closed).finish());
+  await store.records.update('runs/long', Run.encode(moved).finish(), run.revision);
+  await clock.advance(dueMs);
+  await look();
+  assert.equal(await left(late), whole);
 });
 
 test('what a checkpoint shares with one that a record names stays, the rest goes', async (t) => {
-  const { store, clock, superseded, put, look, left } = await scene(t);
+  const { clock, superseded, put, putRun, look, left } = await scene(t);
   const [mine, twins] = [await put('same weights', 'mine'), await put('same weights', 'of the twin')];
-  await store.records.create(
-    'runs/twin',
-    Run.encode(Run.fromPartial({ checkpointDigest: twins.digest })).finish(),
-  );
+  await putRun(Run.fromPartial({ id: 'twin', checkpointDigest: twins.digest }));
   superseded.add(mine.digest);
   await clock.advance(dueMs);
   await look();
@@ -172,10 +201,10 @@ test('what is put and named between the look and the delete is there', async (t)
     };
     return { ...store, records };
   };
-  const { store, clock, superseded, put, putAgain, look, left } = await scene(t, late);
+  const { store, clock, superseded, put, putRun, putAgain, look, left } = await scene(t, late);
   const [old, ending] = [await put('w', 'm'), await put('end of an interval', 'm2')];
-  const source = Run.fromPartial({ id: 'source', checkpointDigest: ending.digest });
-  await store.records.create('runs/source', Run.encode(source).finish());
+  await putRun(Run.fromPartial({ id: 'source', checkpointDigest: ending.digest }));
+  await putRun(Run.fromPartial({ id: 'twin' }));
   superseded.add(old.digest);
   superseded.add(ending.digest);
   await clock.advance(dueMs);
@@ -186,8 +215,7 @@ test('what is put and named between the look and the delete is there', async (t)
     const twin = IntervalRecord.fromPartial({ checkpointDigest: twins.digest });
     await store.records.create('runs/twin/train/0', IntervalRecord.encode(twin).finish());
     await putAgain('w');
-    const fork = Run.fromPartial({ spec: { baseCheckpointDigest: ending.digest } });
-    await store.records.create('runs/fork', Run.encode(fork).finish());
+    await putRun(Run.fromPartial({ id: 'fork', spec: { baseCheckpointDigest: ending.digest } }));
     meanwhile = async () => {};
   };
   await look();
