@@ -1,8 +1,19 @@
 // The folder that holds a user's runs: the store, what each run leaves for people, and who is at work in it.
 import path from 'node:path';
 import { makeFolder } from '#base';
-import { openDataStore, openMemoryStore, type Store } from '#store';
-import { type Claim, claimFolder, type Holder, markWriting, othersAtWork, readHolder } from './claim.js';
+import {
+  type Claim,
+  claimFolder,
+  type Holder,
+  type HolderRole,
+  markWriting,
+  type Occupant,
+  openDataStore,
+  openMemoryStore,
+  othersAtWork,
+  readHolder,
+  type Store,
+} from '#store';
 import { nearestFolder, requireRoom, type UserPath, writingTo } from './user-path.js';
 
 export interface DataFolder {
@@ -13,11 +24,14 @@ export interface DataFolder {
   /** The process that holds the folder with its services, if one is alive. */
   holder(): Promise<Holder | undefined>;
   /** Calls `body` while this process holds the folder. failed_precondition: another live process has it. */
-  holding<T>(body: (claim: Claim) => Promise<T>): Promise<T>;
-  /** Calls `body` while this process is known to put artifacts that no record names yet. */
+  holding<T>(body: (claim: Claim) => Promise<T>, role?: HolderRole): Promise<T>;
+  /**
+   * Calls `body` while this process is known to put artifacts that no record names yet. failed_precondition while another
+   * collects garbage.
+   */
   writing<T>(body: () => Promise<T>): Promise<T>;
-  /** Numbers of other live processes that hold the folder or write to it. */
-  othersAtWork(): Promise<readonly number[]>;
+  /** Other live processes that hold the folder or write to it. */
+  othersAtWork(): Promise<readonly Occupant[]>;
   close(): Promise<void>;
 }
 
@@ -48,8 +62,8 @@ export async function openDataFolder(
     store,
     runFolder: (name) => path.join(absolute, 'runs', name),
     holder: () => readHolder(absolute),
-    async holding(body) {
-      const claim = await writingTo(place, () => claimFolder(absolute));
+    async holding(body, role = 'command') {
+      const claim = await writingTo(place, () => claimFolder(absolute, role));
       try {
         return await body(claim);
       } finally {

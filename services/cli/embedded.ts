@@ -5,11 +5,11 @@ import { DomainEvaluatorServiceService } from '#proto/ddk/v1/domain_evaluator';
 import { SchedulerServiceService } from '#proto/ddk/v1/scheduler';
 import { type Client, createClient, type RunningServer } from '#rpc';
 import { openRuntime, type ProviderSetting } from '#runtime';
+import type { Claim } from '#store';
 import { startDomainEvaluator } from '../domain-evaluator/service.js';
 import { startScheduler } from '../scheduler/service.js';
 import { startStudentTrainer } from '../student-trainer/service.js';
 import { startTeacherScoring } from '../teacher-scoring/service.js';
-import type { Claim } from './claim.js';
 import type { DataFolder } from './data-folder.js';
 import { watchfulStore } from './watchful-store.js';
 

@@ -31,8 +31,7 @@ interface RunOutcome {
 
 /** Writes all of it into the run's folder and says where. */
 export async function finishRun(data: DataFolder, run: Run): Promise<RunOutcome> {
-  const folder = data.runFolder(run.spec?.name ?? run.id);
-  await makeRunFolder(folder);
+  const folder = await folderOf(data, run);
   const metrics = await writeMetrics(data.store, run, folder);
   const report = await writeReport(data.store, run, folder);
   const student = path.join(folder, 'student');
@@ -47,6 +46,17 @@ export async function finishRun(data: DataFolder, run: Run): Promise<RunOutcome>
     `weights  ${weightsDigest}`,
   ].join('\n');
   return { summary, data: { run, student, metrics, report, weightsDigest } };
+}
+
+/** Writes the metrics of what a run has committed so far into its folder. */
+export async function leaveMetrics(data: DataFolder, run: Run): Promise<void> {
+  await writeMetrics(data.store, run, await folderOf(data, run));
+}
+
+async function folderOf(data: DataFolder, run: Run): Promise<string> {
+  const folder = data.runFolder(run.spec?.name ?? run.id);
+  await makeRunFolder(folder);
+  return folder;
 }
 
 /** A folder for what a run leaves. */

@@ -1,12 +1,13 @@
 // Which artifacts the records of a store still need, followed through everything they name.
 import { DdkError } from '#base';
 import { openCorpus } from '#corpus';
-import { ExportManifest, ExportRecord, IntervalRecord, ModelManifest, type Run } from '#proto/ddk/v1/types';
+import { ExportManifest, ExportRecord, ModelManifest, type Run } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 import { readCheckpoint } from '#train';
 import { readIntervals } from '../scheduler/history.js';
 import { keptCheckpoints } from '../scheduler/retention.js';
-import { listRuns } from './run-records.js';
+import { metricsLogLinks } from './metrics-log.js';
+import { listRuns, trainingInHand } from './run-records.js';
 
 const maxManifestBytes = 1 << 20;
 
@@ -47,11 +48,10 @@ class Search {
 
   async run(run: Run): Promise<void> {
     const { records } = this.#store;
-    const training = await records.get(`runs/${run.id}/train/${run.interval}`);
-    const inHand = training && IntervalRecord.decode(training.value);
+    const inHand = await trainingInHand(this.#store, run);
     for (const digest of keptCheckpoints(run, inHand)) await this.checkpoint(digest);
-    if (inHand) this.#add(inHand.metricsDigest);
-    for await (const interval of readIntervals(records, run)) this.#add(interval.metricsDigest);
+    await this.#metrics(inHand?.metricsDigest ?? '');
+    for await (const interval of readIntervals(records, run)) await this.#metrics(interval.metricsDigest);
     await this.#manifest(run.spec?.studentDigest, (bytes) => {
       const student = ModelManifest.decode(bytes);
       return [
@@ -86,7 +86,14 @@ class Search {
       this.#add(weights.digest);
       if (moments) this.#add(moments.digest);
       const log = (metrics as { readonly digest?: unknown } | null)?.digest;
-      if (typeof log === 'string') this.#add(log);
+      if (typeof log === 'string') await this.#metrics(log);
+    });
+  }
+
+  async #metrics(head: string): Promise<void> {
+    await this.#tolerant(async () => {
+      if (head !== '' && !this.found.has(head))
+        for await (const link of metricsLogLinks(this.#store.artifacts, head)) if (!this.#add(link)) return;
     });
   }
 

@@ -1,12 +1,10 @@
 // Runs read straight from the store, for when no scheduler is running.
 import { DdkError } from '#base';
-import { Run, type StepMetrics, StepMetricsLog } from '#proto/ddk/v1/types';
+import { IntervalRecord, Run, type StepMetrics } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
+import { runRecords } from '#work';
 import { readIntervals } from '../scheduler/history.js';
-import { runRecords } from '../scheduler/run-store.js';
-
-/** A metrics log of one interval is far below this. */
-const maxLogBytes = 1 << 28;
+import { readMetricsLog } from './metrics-log.js';
 
 /** Newest first. */
 export async function listRuns(store: Store): Promise<Run[]> {
@@ -26,13 +24,18 @@ export async function findRun(store: Store, idOrName: string): Promise<Run> {
   throw new DdkError('not_found', `There is no run "${idOrName}" in this data folder. ${hint}`);
 }
 
-/** The metrics of every step that the run's finished intervals committed, in order. */
+/** The metrics of every step that the run has committed, those of the interval in hand too, in order. */
 export async function stepMetrics(store: Store, run: Run): Promise<StepMetrics[]> {
   const steps: StepMetrics[] = [];
-  for await (const interval of readIntervals(store.records, run)) {
-    if (interval.metricsDigest === '') continue;
-    const bytes = await store.artifacts.bytes(interval.metricsDigest, { maxBytes: maxLogBytes });
-    steps.push(...StepMetricsLog.decode(bytes).steps);
-  }
+  const heads = new Set<string>();
+  for await (const { metricsDigest } of readIntervals(store.records, run)) heads.add(metricsDigest);
+  for (const head of heads.add((await trainingInHand(store, run))?.metricsDigest ?? ''))
+    for (const step of await readMetricsLog(store.artifacts, head)) steps.push(step);
   return steps;
+}
+
+/** The record of the interval that the run is at, once its training was assigned. */
+export async function trainingInHand(store: Store, run: Run): Promise<IntervalRecord | undefined> {
+  const stored = await store.records.get(`runs/${run.id}/train/${run.interval}`);
+  return stored && IntervalRecord.decode(stored.value);
 }

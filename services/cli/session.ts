@@ -1,5 +1,6 @@
 // What every command shares: the global options, the display, the data folder, and an end that closes all of it.
 import { Lifecycle } from '#base';
+import { heldBy } from '#store';
 import { type DataFolder, openDataFolder } from './data-folder.js';
 import { chooseVoice, type Display } from './display/display.js';
 import { jsonDisplay } from './display/json.js';
@@ -27,7 +28,10 @@ export interface CommandContext {
 /** What a command has that looks into the data folder. */
 export interface Session extends CommandContext {
   readonly data: DataFolder;
-  /** Clients of the process at work in the data folder; undefined if there is none. */
+  /**
+   * Clients of the command at work in the data folder; undefined if there is none. failed_precondition where a scheduler
+   * that is a process of its own has the folder.
+   */
   running(): Promise<Embedded | undefined>;
 }
 
@@ -83,8 +87,12 @@ export function withSession<T>(
   return withContext(options, async (context) => {
     const data = await openDataFolder(options.data, { create });
     const running = async () => {
-      const addresses = (await data.holder())?.addresses;
-      return addresses && connect(addresses.schedulerAddress, addresses.evaluatorAddress);
+      const holder = await data.holder();
+      // It may want a certificate and serves others too: who means it says so.
+      if (holder?.role === 'scheduler') throw heldBy(data.root, holder);
+      const { schedulerAddress, evaluatorAddress } = holder?.addresses ?? {};
+      if (schedulerAddress === undefined || evaluatorAddress === undefined) return undefined;
+      return connect(schedulerAddress, evaluatorAddress);
     };
     try {
       return await body({ ...context, data, running });

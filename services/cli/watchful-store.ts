@@ -48,7 +48,7 @@ export function watchfulStore(store: Store, tell: (error: DdkError) => void): St
       bytes: (digest, options) => watched(artifacts.bytes(digest, options)),
       localPath: (digest) => watched(artifacts.localPath(digest)),
       list: () => each(artifacts.list()),
-      delete: (digest) => artifacts.delete(digest),
+      delete: (digest, options) => artifacts.delete(digest, options),
     },
     check: () => store.check(),
     close: () => store.close(),

@@ -2,9 +2,10 @@
 import { DdkError, sha256Hex } from '#base';
 import { RunSpec } from '#proto/ddk/v1/types';
 import { isConflict, type RecordStore } from '#store';
+import { runKey } from '#work';
 import { createRun } from './machine.js';
 import { encodeRun } from './run-record.js';
-import { nameKey, type RunStore, runKey, type StoredRun } from './run-store.js';
+import { nameKey, type RunStore, type StoredRun } from './run-store.js';
 
 interface Request {
   readonly runId: string;

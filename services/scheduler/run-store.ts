@@ -3,6 +3,7 @@
 import { DdkError, failpoint, type Logger } from '#base';
 import type { Run } from '#proto/ddk/v1/types';
 import type { RecordStore, StoredRecord } from '#store';
+import { runKey, runRecords } from '#work';
 import { archiveIntervals } from './history.js';
 import { decodeRun, encodeRun, runMessage } from './run-record.js';
 import { closedIntervals, type RunState } from './run-state.js';
@@ -12,19 +13,7 @@ export interface StoredRun {
   readonly revision: number;
 }
 
-export const runKey = (id: string): string => `runs/${id}`;
 export const nameKey = (name: string): string => `names/${name}`;
-
-/** The records of all runs, found by their names: below the key of each there are many more. */
-export async function runRecords(records: RecordStore): Promise<StoredRecord[]> {
-  const found: StoredRecord[] = [];
-  for (const { value } of await records.list('names/')) {
-    const run = await records.get(runKey(Buffer.from(value).toString('utf8')));
-    // A name may have been claimed by a call that was cut off before it made the run.
-    if (run) found.push(run);
-  }
-  return found;
-}
 
 /** Ids and names as they may stand in a key; anything else is simply not found. */
 const identifier = /^[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*$/;

@@ -3,7 +3,7 @@ import { DdkError, failpoint } from '#base';
 import { type Corpus, type Cursors, initialCursors, openCorpus } from '#corpus';
 import { learningRate } from '#nn';
 import type { CheckpointCommitted } from '#proto/ddk/v1/student_trainer';
-import { type IntervalRecord, type StepMetrics, StepMetricsLog, WorkState } from '#proto/ddk/v1/types';
+import { type IntervalRecord, type StepMetrics, WorkState } from '#proto/ddk/v1/types';
 import type { Targets } from '#teacher';
 import { metrics, spans, withSpan } from '#telemetry';
 import {
@@ -14,6 +14,7 @@ import {
   type TrainRow,
 } from '#train';
 import type { Assignment, WorkTeller } from '#work';
+import { MetricsLog } from './metrics-log.js';
 import type { TrainerParts } from './parts.js';
 import { type RunPlan, readPlan, schedule, stepSpec } from './run-plan.js';
 import { type FeedOptions, type PreparedStep, stepFeed } from './step-feed.js';
@@ -32,8 +33,6 @@ export interface IntervalWork {
 
 /** Steps whose targets are fetched ahead of the one being trained. */
 const ahead = 3;
-/** A metrics log of one interval. */
-const maxLogBytes = 1 << 28;
 
 export class IntervalTraining {
   readonly #work: IntervalWork;
@@ -41,7 +40,9 @@ export class IntervalTraining {
   readonly #parts: TrainerParts;
   readonly #tell: (event: TrainEvent) => void;
   readonly #others: WorkTeller;
-  readonly #log: StepMetrics[] = [];
+  readonly #log: MetricsLog;
+  /** The last step that is done. */
+  #step: number;
   /** Windows of this interval, by domain. */
   readonly #drawn: number[] = [];
   #lastCommitMs: number;
@@ -59,6 +60,9 @@ export class IntervalTraining {
     this.#tell = tell;
     this.#others = others;
     this.#lastCommitMs = parts.clock.monotonicMs();
+    // The steps of this interval that earlier attempts committed stay where they are.
+    this.#log = new MetricsLog(parts.store.artifacts, assignment.record.metricsDigest);
+    this.#step = assignment.record.step;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -73,7 +77,6 @@ export class IntervalTraining {
         // A run that begins promises nothing about where its first weights come from.
         if (base !== plan.spec.baseCheckpointDigest) this.#noticeMove(record.step, differences);
       });
-      await this.#readLog(record);
       this.#drawn.push(...corpus.manifest.domains.map((_, d) => Number(record.windowsDrawn[d] ?? 0n)));
       board.begin(this.#work.runId, { ...this.#work, endStep: record.endStep });
       logger.info({ ...this.#work, from: record.step, to: record.endStep, base }, 'training');
@@ -160,9 +163,16 @@ export class IntervalTraining {
         this.#parts.engines.telling(
           engine.step(rowsOf(prepared), learningRate(rates, prepared.step), { signal }),
         ),
-      );
+      ).catch(async (error: unknown) => {
+        // The state is as before the step, and what led there is what somebody will want to look at.
+        if (uncommitted && DdkError.from(error).reason === 'LOSS_NOT_FINITE')
+          await this.#commit(engine, plan, uncommitted, false).catch((err: unknown) =>
+            this.#parts.logger.warn({ ...this.#work, err }, 'the steps before the failure are not kept'),
+          );
+        throw error;
+      });
       for (const domain of prepared.domains) this.#drawn[domain] = (this.#drawn[domain] ?? 0) + 1;
-      this.#record(stepMetrics(prepared.step, done, plan.encoding ? waitMs : 0), corpus);
+      await this.#record(stepMetrics(prepared.step, done, plan.encoding ? waitMs : 0), corpus);
       const isLast = prepared.step === record.endStep;
       const isDue = this.#parts.clock.monotonicMs() - this.#lastCommitMs >= commitEveryMs;
       const isStopping = stopping.aborted;
@@ -189,9 +199,10 @@ export class IntervalTraining {
     this.#others.progress({ $case: 'notice', value }, true);
   }
 
-  #record(step: StepMetrics, corpus: Corpus): void {
+  async #record(step: StepMetrics, corpus: Corpus): Promise<void> {
     const { record } = this.#assignment;
-    this.#log.push(step);
+    await this.#log.add(step);
+    this.#step = step.step;
     this.#parts.board.step(this.#work.runId, step);
     this.#tell({ $case: 'step', value: step });
     this.#others.progress({ $case: 'step', value: step }, step.step === record.endStep);
@@ -208,39 +219,33 @@ export class IntervalTraining {
   }
 
   async #commit(engine: TrainEngine, plan: RunPlan, cursors: Cursors, complete: boolean): Promise<void> {
-    const { store, engines, clock } = this.#parts;
-    const { record } = this.#assignment;
-    const step = this.#log.at(-1)?.step ?? record.step;
+    const { store, engines, superseded, clock } = this.#parts;
+    const before = this.#assignment.record.checkpointDigest;
+    const step = this.#step;
     const startedMs = clock.monotonicMs();
     await withSpan(spans.commitCheckpoint, { 'ddk.run': this.#work.runId, 'ddk.step': step }, async () => {
       failpoint('trainer.before_durable');
-      const metricsLog = await store.artifacts.put(StepMetricsLog.encode({ steps: this.#log }).finish());
+      const metricsDigest = await this.#log.flush();
       const saved = await saveCheckpoint(engine, store.artifacts, {
         cursors: { corpusDigest: plan.spec.corpusDigest, drawn: cursors.drawn },
         mixtureVersion: this.#work.interval,
-        metrics: { digest: metricsLog.digest },
+        metrics: { digest: metricsDigest },
       });
       failpoint('trainer.before_commit');
       await this.#assignment.commit({
         step,
         checkpointDigest: saved.digest,
-        metricsDigest: metricsLog.digest,
+        metricsDigest,
         windowsDrawn: this.#drawn.map(BigInt),
         ...(complete ? { state: WorkState.COMPLETE } : {}),
       });
       failpoint('trainer.after_commit');
       engines.committed(saved.digest);
+      if (before !== '' && before !== saved.digest) superseded.add(before);
       this.#tell({ $case: 'checkpoint', value: { step, checkpointDigest: saved.digest } });
     });
     this.#lastCommitMs = clock.monotonicMs();
     metrics.trainCommitDuration.record((this.#lastCommitMs - startedMs) / 1000, {});
-  }
-
-  /** The steps of this interval that earlier attempts committed. */
-  async #readLog({ metricsDigest }: IntervalRecord): Promise<void> {
-    if (metricsDigest === '') return;
-    const bytes = await this.#parts.store.artifacts.bytes(metricsDigest, { maxBytes: maxLogBytes });
-    this.#log.push(...StepMetricsLog.decode(bytes).steps);
   }
 }
 

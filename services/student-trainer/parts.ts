@@ -3,6 +3,7 @@ import type { Clock, Logger } from '#base';
 import type { Bus } from '#bus';
 import type { Store } from '#store';
 import type { Teacher } from '#teacher';
+import type { SupersededCheckpoints } from '#train';
 import type { ProgressBoard } from './progress.js';
 import type { WarmEngine } from './warm-engine.js';
 
@@ -10,6 +11,7 @@ export interface TrainerParts {
   readonly store: Store;
   readonly bus: Bus | undefined;
   readonly engines: WarmEngine;
+  readonly superseded: SupersededCheckpoints;
   /** A connection to the teacher-scoring service that refuses any other model. */
   readonly connectTeacher: (fingerprint: string) => Promise<Teacher>;
   readonly board: ProgressBoard;

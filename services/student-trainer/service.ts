@@ -7,6 +7,7 @@ import { Health, outcomeFact, type RunningServer, service, startServer } from '#
 import { chooseProvider, probeProvider, type Runtime } from '#runtime';
 import type { Store } from '#store';
 import { openTargetCache, openTeacher, openTeacherCheck, targetCacheFolder } from '#teacher';
+import { SupersededCheckpoints } from '#train';
 import { consumeWork, workerStopping } from '#work';
 import type { StudentTrainerConfig } from './config.js';
 import { exportStudent } from './export-student.js';
@@ -23,13 +24,15 @@ export interface StudentTrainerDependencies {
   readonly runtime: Runtime;
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** How long a checkpoint that was superseded is kept at least. Default 2 minutes. */
+  readonly supersededGraceMs?: number;
 }
 
 export async function startStudentTrainer(
   config: StudentTrainerConfig,
   dependencies: StudentTrainerDependencies,
 ): Promise<RunningServer> {
-  const { store, bus, runtime, logger, clock = systemClock } = dependencies;
+  const { store, bus, runtime, logger, clock = systemClock, supersededGraceMs: graceMs } = dependencies;
   const { security } = config;
   const { provider, why } = chooseProvider(config.provider);
   const execution = { provider, deviceId: config.device, threads: config.threads };
@@ -47,11 +50,18 @@ export async function startStudentTrainer(
           logger,
         })
       : undefined;
+  const superseded = new SupersededCheckpoints({
+    store,
+    clock,
+    logger,
+    ...(graceMs === undefined ? {} : { graceMs }),
+  });
   const stopping = new AbortController();
   const parts: TrainerParts = {
     store,
     bus,
     engines,
+    superseded,
     connectTeacher: (fingerprint) =>
       openTeacher({ address: config.teacherAddress, logger, security, fingerprint, ...(cache && { cache }) }),
     board: new ProgressBoard(),
@@ -90,6 +100,7 @@ export async function startStudentTrainer(
   const release = async (): Promise<void> => {
     for (const one of stops) await one();
     await takeTurn(() => engines.close());
+    await superseded.idle();
     await cache?.close();
     teacher.close();
   };

@@ -45,7 +45,10 @@ test('a folder that a live process holds is refused by its number', () =>
       data.holding(async () => {}),
       new RegExp(`Process ${process.ppid} is at work`),
     );
-    assert.deepEqual(await data.othersAtWork(), [process.ppid]);
+    assert.deepEqual(
+      (await data.othersAtWork()).map(({ pid, holder }) => [pid, holder?.role]),
+      [[process.ppid, 'command']],
+    );
     assert.deepEqual(JSON.parse(await readFile(path.join(root, 'running.json'), 'utf8')), other);
     await data.close();
   }));
@@ -77,7 +80,7 @@ test('a process that writes is known to others until it is done', () =>
         path.join(root, 'writers', '1.json'),
         JSON.stringify({ ...JSON.parse(text), pid: process.ppid, started: '' }),
       );
-      assert.deepEqual(await data.othersAtWork(), [process.ppid]);
+      assert.deepEqual(await data.othersAtWork(), [{ pid: process.ppid, holder: undefined }]);
     });
     await rm(path.join(root, 'writers', '1.json'));
     assert.deepEqual(await data.othersAtWork(), []);
@@ -123,4 +126,40 @@ test('a folder that cannot be claimed or written is a sentence without names of 
       data.writing(async () => {}),
       { message: sentence },
     );
+  }));
+
+test('a folder that a scheduler holds is refused with the address to go through', () =>
+  inFolder(async (root) => {
+    const data = await openDataFolder(root);
+    const other = { pid: process.ppid, started: '', role: 'scheduler' };
+    const hold = () => data.holding(async () => {});
+    await writeFile(path.join(root, 'running.json'), JSON.stringify(other));
+    await assert.rejects(hold(), /a scheduler that is starting\. Go through it with --scheduler/);
+    await writeFile(
+      path.join(root, 'running.json'),
+      JSON.stringify({ ...other, schedulerAddress: '127.0.0.1:7' }),
+    );
+    await assert.rejects(
+      hold(),
+      new RegExp(
+        `Process ${process.ppid} .* the scheduler at 127\\.0\\.0\\.1:7: .* --scheduler 127\\.0\\.0\\.1:7,`,
+      ),
+    );
+    await data.writing(async () => {});
+    await data.close();
+  }));
+
+test('nobody begins to write while garbage is collected', () =>
+  inFolder(async (root) => {
+    const data = await openDataFolder(root);
+    await writeFile(
+      path.join(root, 'running.json'),
+      JSON.stringify({ pid: process.ppid, started: '', role: 'collector' }),
+    );
+    const begin = () => data.writing(async () => {});
+    await assert.rejects(begin(), /`ddk gc` deletes what nobody needs\. Try again when it has ended\./);
+    assert.deepEqual(await readdir(path.join(root, 'writers')), []);
+    await rm(path.join(root, 'running.json'));
+    await begin();
+    await data.close();
   }));

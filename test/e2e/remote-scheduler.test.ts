@@ -1,8 +1,9 @@
 // The four services as processes of their own, given runs by the command line.
 import assert from 'node:assert/strict';
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
+import { readHolder } from '#store';
 import { type ServiceProcesses, startServices } from '../support/service-processes.js';
 import { domainNames, resultOf, succeeds, type TinyWorld, tinyWorld } from '../support/tiny-world.js';
 
@@ -21,15 +22,14 @@ after(async () => {
   await world.remove();
 });
 
-test('a run at a scheduler ends with the weights of a run in one process, and claims no folder', async () => {
+test('a run at a scheduler ends with the weights of a run in one process, and leaves the folder to the scheduler', async () => {
   const other = await world.another();
   try {
     const run = world.start(['run', 'tiny.yaml', ...there, '--json']);
     assert.ok(await run.said(/"type":"progress"/));
-    assert.deepEqual(
-      (await readdir(join(world.folder, '.ddk'))).filter((name) => name === 'running.json'),
-      [],
-    );
+    const holder = await readHolder(join(world.folder, '.ddk'));
+    assert.equal(holder?.role, 'scheduler');
+    assert.equal(holder.addresses?.schedulerAddress, services.scheduler);
     const remote = await run.finished;
     assert.equal(remote.code, 0, remote.stderr);
     const here = await succeeds(other, ['run', 'tiny.yaml', '--json']);
@@ -41,6 +41,37 @@ test('a run at a scheduler ends with the weights of a run in one process, and cl
   } finally {
     await other.remove();
   }
+});
+
+test('without --scheduler nothing is done in a folder that a scheduler has, and its address is named', async () => {
+  const commands = [
+    ['run', 'tiny.yaml'],
+    ['resume', 'tiny'],
+    ['resume', 'tiny', '--extend', '1'],
+    ['pause', 'tiny'],
+    ['cancel', 'tiny'],
+    ['preview', 'tiny.yaml'],
+  ];
+  const before = (await succeeds(world, ['show', 'tiny', '--json'])).stdout;
+  for (const command of commands) {
+    const { code, stdout, stderr } = await world.ddk(command);
+    assert.deepEqual([code, stdout], [1, ''], command.join(' '));
+    assert.ok(stderr.includes(`go through it with --scheduler ${services.scheduler},`), stderr);
+    assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+  }
+  assert.equal((await succeeds(world, ['show', 'tiny', '--json'])).stdout, before);
+});
+
+test('no garbage is deleted while services are there, and what is shown of it does not say that it could', async () => {
+  for (const grace of ['0', '60']) {
+    const { code, stderr } = await world.ddk(['gc', '--delete', '--grace-minutes', grace]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^ddk: Nothing is deleted while processes \d+, \d+, \d+ are at work in /);
+    assert.ok(stderr.includes(`the scheduler at ${services.scheduler}: stop the services, then try again`));
+  }
+  const { stdout } = await succeeds(world, ['gc']);
+  assert.match(stdout, /^Nothing can be deleted while processes/m);
+  assert.doesNotMatch(stdout, /--grace-minutes 0|ddk gc --delete/);
 });
 
 test('runs, show and watch ask the scheduler, and need no data folder', async () => {
@@ -77,6 +108,9 @@ test('who stops looking on stops nothing; the run is paused, resumed and cancell
   assert.match(stderr, /^long goes on at .*: `ddk watch long --scheduler .*` shows it/m);
   const state = async (): Promise<string> => (await succeeds(world, ['show', 'long', ...there])).stdout;
   assert.match(await state(), /^state +training interval 1 of 9$/m);
+  const blind = await world.ddk(['watch', 'long']);
+  assert.equal(blind.code, 1);
+  assert.ok(blind.stderr.includes(`--scheduler ${services.scheduler},`), blind.stderr);
   assert.match((await succeeds(world, ['pause', 'long', ...there])).stdout, /^long: paused/m);
   const resumed = world.start(['resume', 'long', ...there, '--json']);
   assert.ok(await resumed.said(/"step":/));

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { DdkError, Environment } from '#base';
 import { SchedulerServiceService } from '#proto/ddk/v1/scheduler';
 import { createClient } from '#rpc';
+import { claimFolder, openDataStore, readHolder } from '#store';
 import { readConfig } from '../../services/scheduler/config.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -59,6 +60,28 @@ test('a process with bad settings ends with one sentence', async () => {
   assert.equal(errors.trim().split('\n').length, 1);
 });
 
+test('a process whose data folder a live one holds ends with one sentence, and leaves that claim', async (t) => {
+  const folder = await temporaryFolder(t);
+  const store = await openDataStore(folder);
+  const claim = await claimFolder(folder, 'command');
+  const child = spawn(process.execPath, [main], { env: { ...addresses, DDK_DATA: folder } });
+  t.after(() => child.kill('SIGKILL'));
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text;
+  });
+  assert.equal(await new Promise((resolve) => child.once('close', resolve)), 1);
+  const said = errors.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
+  assert.equal(said.length, 1);
+  assert.match(
+    said[0] ?? '',
+    new RegExp(`^scheduler: failed_precondition: Process ${process.pid} is at work`),
+  );
+  assert.equal((await readHolder(folder))?.pid, process.pid);
+  await claim.release();
+  await store.close();
+});
+
 test('a process serves until SIGTERM and then ends well', async (t) => {
   const folder = await temporaryFolder(t);
   const child = spawn(process.execPath, [main], { env: { ...addresses, DDK_DATA: folder } });
@@ -71,9 +94,12 @@ test('a process serves until SIGTERM and then ends well', async (t) => {
     address = entry.address ?? '';
     break;
   }
+  const holder = await readHolder(folder);
+  assert.deepEqual([holder?.pid, holder?.role], [child.pid, 'scheduler']);
   const scheduler = await createClient(SchedulerServiceService, address);
   assert.deepEqual(await scheduler.listRuns({ pageSize: 0, pageToken: '' }), { runs: [], nextPageToken: '' });
   scheduler.close();
   child.kill('SIGTERM');
   assert.equal(await ended, 0);
+  assert.equal(await readHolder(folder), undefined);
 });

@@ -1,6 +1,6 @@
 // A trainer behind real gRPC on the tiny corpus, student and teacher of the evaluator's scene.
 import type { TestContext } from 'node:test';
-import { silentLogger } from '#base';
+import { type Clock, silentLogger } from '#base';
 import { StudentTrainerServiceService } from '#proto/ddk/v1/student_trainer';
 import { Divergence, IntervalRecord, Run, RunSpec, WorkState } from '#proto/ddk/v1/types';
 import { type Client, createClient, HealthService, type RunningServer } from '#rpc';
@@ -13,10 +13,17 @@ export { runId };
 export const recordKey = `runs/${runId}/train/0`;
 
 export interface TrainerScene extends Scene {
-  startTrainer(options?: { readonly runtime?: Runtime; readonly teacherAddress?: string }): Promise<Trainer>;
+  startTrainer(options?: TrainerOptions): Promise<Trainer>;
   /** The interval's training for this attempt; what an earlier one has committed is kept. */
   assign(attempt: number, baseCheckpointDigest?: string): Promise<void>;
   record(): Promise<IntervalRecord>;
+}
+
+export interface TrainerOptions {
+  readonly runtime?: Runtime;
+  readonly teacherAddress?: string;
+  readonly clock?: Clock;
+  readonly supersededGraceMs?: number;
 }
 
 export interface Trainer {
@@ -29,9 +36,14 @@ export interface RunShape {
   readonly endStep: number;
   /** Without it the teacher is not asked. */
   readonly gamma?: number;
+  readonly checkpointSeconds?: number;
+  readonly learningRate?: number;
 }
 
-export async function trainerScene(t: TestContext, { endStep, gamma = 0 }: RunShape): Promise<TrainerScene> {
+export async function trainerScene(
+  t: TestContext,
+  { endStep, gamma = 0, checkpointSeconds = 0, learningRate = 1e-3 }: RunShape,
+): Promise<TrainerScene> {
   const scene = await openScene(t);
   const { store, corpusDigest, studentDigest, checkpointDigest } = scene;
   const folder = await temporaryFolder(t);
@@ -42,19 +54,31 @@ export async function trainerScene(t: TestContext, { endStep, gamma = 0 }: RunSh
     teacherFingerprint: scene.teacher.fingerprint,
     objective: { gamma, temperature: 1, divergence: Divergence.FORWARD_KL },
     targets: { kind: { $case: 'topK', value: { k: 4 } } },
-    optimizer: { peakLearningRate: 1e-3, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, clipNorm: 1 },
-    training: { intervals: 1, intervalSteps: endStep, batchSize: 2, microBatches: 1, seed: 1 },
+    optimizer: { peakLearningRate: learningRate, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, clipNorm: 1 },
+    training: {
+      intervals: 1,
+      intervalSteps: endStep,
+      batchSize: 2,
+      microBatches: 1,
+      checkpointSeconds,
+      seed: 1,
+    },
   });
+  await store.records.create(`names/${runId}`, Buffer.from(runId));
   await store.records.create(`runs/${runId}`, Run.encode(Run.fromPartial({ id: runId, spec })).finish());
   const record = async () => IntervalRecord.decode((await store.records.get(recordKey))!.value);
   return {
     ...scene,
     record,
-    async startTrainer({ runtime = scene.runtime, teacherAddress = scene.teacherServer.address } = {}) {
+    async startTrainer({
+      runtime = scene.runtime,
+      teacherAddress = scene.teacherServer.address,
+      ...options
+    } = {}) {
       const common = { listen: '127.0.0.1:0', provider: 'cpu', device: 0, threads: 1, security: {} } as const;
       const server = await startStudentTrainer(
         { ...common, teacherAddress, data: folder, targetCacheBytes: 0 },
-        { store, runtime, logger: silentLogger },
+        { store, runtime, logger: silentLogger, ...options },
       );
       const client = await createClient(StudentTrainerServiceService, server.address);
       const health = await createClient(HealthService, server.address);

@@ -2,7 +2,7 @@
 import { DdkError } from '#base';
 import type { CorpusManifest } from '#corpus';
 import type { DomainGap, RunSpec } from '#proto/ddk/v1/types';
-import type { Claim } from '../claim.js';
+import type { Claim } from '#store';
 import { percent, perplexity } from '../display/describe-run.js';
 import { table } from '../display/table.js';
 import { type Embedded, startEmbedded } from '../embedded.js';

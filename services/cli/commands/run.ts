@@ -4,15 +4,15 @@ import path from 'node:path';
 import { DdkError, invalidArgument, writeFileDurable } from '#base';
 import { openModel } from '#model';
 import { type Run, RunState } from '#proto/ddk/v1/types';
+import type { Claim } from '#store';
 import { openCheckpoint } from '#train';
 import { readStudent } from '#work';
 import { readIntervals } from '../../scheduler/history.js';
-import type { Claim } from '../claim.js';
 import type { DataFolder } from '../data-folder.js';
 import { farewell } from '../display/farewell.js';
 import { describeDryRun } from '../dry-run.js';
 import { serviceLogger, startEmbedded } from '../embedded.js';
-import { finishRun, makeRunFolder } from '../finish.js';
+import { finishRun, leaveMetrics, makeRunFolder } from '../finish.js';
 import { followRun } from '../follow.js';
 import type { RunServices } from '../remote.js';
 import { findRun, listRuns } from '../run-records.js';
@@ -116,12 +116,18 @@ export async function startRun(
 }
 
 /**
- * Writes what a run that succeeded leaves; throws with the way on where it did not.
+ * Writes what a run leaves; where it did not succeed that is its metrics, and it throws with the way on.
  *
  * @param where the option that leads to the run's services, such as ` --scheduler 127.0.0.1:7000`
  */
 export async function conclude({ data, display }: Session, run: Run, where = ''): Promise<void> {
-  if (run.state !== RunState.SUCCEEDED) throw new DdkError('failed_precondition', farewell(run, where));
+  if (run.state !== RunState.SUCCEEDED) {
+    await leaveMetrics(data, run).catch((error: unknown) =>
+      // How the run ended is what there is to tell; `ddk report` writes them too.
+      display.warn(`the metrics could not be written (${DdkError.from(error).message})`),
+    );
+    throw new DdkError('failed_precondition', farewell(run, where));
+  }
   const outcome = await finishRun(data, run);
   display.result(outcome.summary, outcome.data);
 }

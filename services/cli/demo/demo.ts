@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DdkError, formatBytes, formatDurationMs, Sha256, sha256Hex, writeFileDurable } from '#base';
 import { type Run, RunState } from '#proto/ddk/v1/types';
-import type { Claim } from '../claim.js';
+import type { Claim } from '#store';
 import { executeRun, placement } from '../commands/run.js';
 import { openDataFolder } from '../data-folder.js';
 import { lastMeasured, percent, perplexity, runLine } from '../display/describe-run.js';

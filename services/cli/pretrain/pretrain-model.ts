@@ -1,6 +1,6 @@
 // A model from scratch: cross-entropy over a corpus, with the trainer's engine, sampler and checkpoints.
 import { totalmem } from 'node:os';
-import { canonicalJson, failpoint, formatCount, inGroups, sha256Hex } from '#base';
+import { canonicalJson, failpoint, formatCount, inGroups, sha256Hex, silentLogger, systemClock } from '#base';
 import { type Corpus, type Cursors, initialCursors, openCorpus, planStep } from '#corpus';
 import { saveModel } from '#model';
 import {
@@ -13,7 +13,7 @@ import {
 } from '#nn';
 import { chooseProvider, openRuntime, type ProviderSetting } from '#runtime';
 import type { Store } from '#store';
-import { restoreCheckpoint, saveCheckpoint, TrainEngine } from '#train';
+import { restoreCheckpoint, SupersededCheckpoints, saveCheckpoint, TrainEngine } from '#train';
 import { prepareCorpus } from '../prepare-corpus.js';
 import type { Session } from '../session.js';
 import { writingTo } from '../user-path.js';
@@ -107,11 +107,20 @@ class Pretraining {
   readonly #parts: Parts;
   readonly #store: Store;
   #cursors: Cursors;
+  readonly #superseded: SupersededCheckpoints;
+  /** Of the record; 0 before there is one. */
   #revision = 0;
+  /** What the record names. */
+  #committed = '';
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#store = parts.session.data.store;
+    this.#superseded = new SupersededCheckpoints({
+      store: this.#store,
+      clock: systemClock,
+      logger: silentLogger,
+    });
     this.#cursors = initialCursors(parts.corpus.manifest.domains.length);
   }
 
@@ -154,6 +163,7 @@ class Pretraining {
       }
     }
     await this.#commit();
+    await this.#superseded.idle();
     const size = formatCount(parameterCount(config));
     const ending = loss === undefined ? '' : `, last loss ${loss.toFixed(3)}`;
     task.end(`${size} parameters, ${steps} steps${ending}`);
@@ -172,8 +182,8 @@ class Pretraining {
       return;
     }
     this.#revision = known.revision;
-    const digest = Buffer.from(known.value).toString('utf8');
-    const { cursors } = await restoreCheckpoint(engine, digest, this.#store.artifacts);
+    this.#committed = Buffer.from(known.value).toString('utf8');
+    const { cursors } = await restoreCheckpoint(engine, this.#committed, this.#store.artifacts);
     this.#cursors = cursors as unknown as Cursors;
     this.#parts.session.display.note(`${this.#parts.title}: continuing after step ${engine.stepsDone}`);
   }
@@ -193,6 +203,8 @@ class Pretraining {
       this.#revision === 0
         ? await records.create(key, value)
         : await records.update(key, value, this.#revision);
+    if (this.#committed !== '' && this.#committed !== saved.digest) this.#superseded.add(this.#committed);
+    this.#committed = saved.digest;
   }
 }
 

@@ -1,14 +1,14 @@
 // Artifacts on disk: `ab/abcdef...` is the file whose SHA-256 is abcdef...; written aside, synced, then renamed there.
 
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DdkError, makeFolder, Sha256, sha256Hex, syncFolder, temporaryPath } from '#base';
 import { artifactDamaged, artifactMissing, artifactTooLarge } from './failures.js';
-import { digestHex } from './keys.js';
+import { digestHex, isPutSince } from './keys.js';
 import type { Layout } from './layout.js';
 import { failureIn, missing, requireStore } from './presence.js';
-import type { ArtifactInfo, ArtifactStore, StoredArtifact } from './types.js';
+import type { ArtifactInfo, ArtifactStore, DeleteOptions, StoredArtifact } from './types.js';
 
 const chunkBytes = 2 ** 20;
 
@@ -52,10 +52,11 @@ export class DiskArtifacts implements ArtifactStore {
       const path = this.#pathOf(info.digest);
       await this.#guard(doing, async () => {
         await makeFolder(dirname(path));
+        const known = await identity(temporary);
         // Also where the file exists: this one is known to be sound.
         await rename(temporary, path);
         await syncFolder(dirname(path));
-        this.#verified.set(info.digest, await identity(path));
+        this.#verified.set(info.digest, known);
       });
       return info;
     } catch (error) {
@@ -123,13 +124,29 @@ export class DiskArtifacts implements ArtifactStore {
     }
   }
 
-  async delete(digest: string): Promise<void> {
+  async delete(digest: string, { unlessPutSinceMs }: DeleteOptions = {}): Promise<void> {
     const path = this.#pathOf(digest);
-    this.#verified.delete(digest);
-    await unlink(path).catch(async (error: unknown) => {
+    const spared = async (file: string): Promise<boolean> =>
+      unlessPutSinceMs !== undefined && isPutSince((await stat(file)).mtimeMs, unlessPutSinceMs);
+    try {
+      if (await spared(path)) return;
+      this.#verified.delete(digest);
+      // A name is taken away, then what bore it is looked at: whatever is put from here on has the name to itself.
+      const aside = temporaryPath(join(this.#layout.temporaryFolder, 'deleted'));
+      await rename(path, aside);
+      if (await spared(aside)) await putBack(aside, path);
+      await unlink(aside);
+    } catch (error) {
       if (!missing(error)) throw await failureIn(this.#layout, error, `deleting artifact ${digest}`);
-    });
+    }
   }
+}
+
+/** Unless the same has been put once more meanwhile. */
+async function putBack(aside: string, path: string): Promise<void> {
+  await link(aside, path).catch((error: unknown) => {
+    if (DdkError.from(error).code !== 'already_exists') throw error;
+  });
 }
 
 function damagedBy(digest: string, actualHex: string, bytes: number): DdkError {

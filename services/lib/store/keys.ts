@@ -47,6 +47,11 @@ export function assertValue(key: string, value: Uint8Array): void {
 
 const digestPattern = /^sha256:([0-9a-f]{64})$/;
 
+/** Whether an artifact that was put at `modifiedMs` is spared by `DeleteOptions.unlessPutSinceMs`. */
+export function isPutSince(modifiedMs: number | undefined, unlessPutSinceMs: number | undefined): boolean {
+  return modifiedMs !== undefined && unlessPutSinceMs !== undefined && modifiedMs > unlessPutSinceMs;
+}
+
 /** The hexadecimal part of a digest. */
 export function digestHex(digest: string): string {
   const hex = digestPattern.exec(digest)?.[1];

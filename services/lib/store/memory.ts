@@ -5,8 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DdkError, Sha256, systemClock } from '#base';
 import { alreadyExists, artifactMissing, artifactTooLarge, conflict } from './failures.js';
-import { assertKey, assertPrefix, assertValue, digestHex } from './keys.js';
-import type { ArtifactInfo, ArtifactStore, RecordStore, Store, StoredRecord } from './types.js';
+import { assertKey, assertPrefix, assertValue, digestHex, isPutSince } from './keys.js';
+import type {
+  ArtifactInfo,
+  ArtifactStore,
+  DeleteOptions,
+  RecordStore,
+  Store,
+  StoredRecord,
+} from './types.js';
 import { Changes, watchRecord } from './watch.js';
 
 /** One counter for all keys, as in NATS, so that nobody comes to rely on revisions being consecutive. */
@@ -131,8 +138,9 @@ class MemoryArtifacts implements ArtifactStore {
       yield { digest, bytes: data.byteLength, modifiedMs };
   }
 
-  async delete(digest: string): Promise<void> {
+  async delete(digest: string, { unlessPutSinceMs }: DeleteOptions = {}): Promise<void> {
     const hex = digestHex(digest);
+    if (isPutSince(this.#held.get(digest)?.modifiedMs, unlessPutSinceMs)) return;
     this.#held.delete(digest);
     if (this.#folder) await rm(join(await this.#folder, hex), { force: true });
   }

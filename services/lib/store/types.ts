@@ -46,6 +46,14 @@ export interface StoredArtifact extends ArtifactInfo {
   readonly modifiedMs: number;
 }
 
+export interface DeleteOptions {
+  /**
+   * Leaves what has been put later than this, in milliseconds since the epoch, also while it is being deleted: whoever put
+   * it again is about to need it.
+   */
+  readonly unlessPutSinceMs?: number;
+}
+
 /** Immutable bytes of any size under their digest. What was reported put is durable. */
 export interface ArtifactStore {
   /** Streams; nothing is kept of a source that fails. Putting what is there already refreshes and, if need be, heals it. */
@@ -63,7 +71,7 @@ export interface ArtifactStore {
   localPath(digest: string): Promise<string>;
   list(): AsyncIterable<StoredArtifact>;
   /** Deleting what is not there is done already. */
-  delete(digest: string): Promise<void>;
+  delete(digest: string, options?: DeleteOptions): Promise<void>;
 }
 
 export interface Store {

@@ -10,3 +10,4 @@ export type { StepMetrics } from './metrics.js';
 export { openCheckpoint } from './open-checkpoint.js';
 export { compileStep, type StepProgram } from './program.js';
 export type { StepSpec } from './spec.js';
+export { SupersededCheckpoints } from './superseded.js';

@@ -2,8 +2,10 @@
 // they are about, and the events told of them.
 export { type Assignment, claimWork, type RecordCodec, type WorkRecord } from './assignment.js';
 export { doWork } from './do-work.js';
+export { NamedCheckpoints } from './named-checkpoints.js';
 export { consumeWork, enqueueWork, workQueues } from './queue.js';
 export { decodeRunEvent, publishRunEvent, runEventSubject } from './run-events.js';
+export { runKey, runRecords } from './run-records.js';
 export { readRunSpec, requireRunId } from './run-spec.js';
 export { isWorkerStopping, workerStopping } from './stopping.js';
 export { readStudent, type Student } from './student.js';

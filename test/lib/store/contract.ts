@@ -287,6 +287,15 @@ export function storeContract(name: string, open: (t: TestContext) => Promise<St
     assert.equal((await collect(artifacts.list())).length, 2);
   });
 
+  check('an artifact that was put since a moment is spared where deleting says so', async ({ artifacts }) => {
+    const { digest } = await artifacts.put(bytesOf('a'));
+    await artifacts.delete(digest, { unlessPutSinceMs: Date.now() - 60_000 });
+    assert.equal(textOf(await artifacts.bytes(digest, { maxBytes: 9 })), 'a');
+    await artifacts.delete(digest, { unlessPutSinceMs: Date.now() + 60_000 });
+    assert.equal(await artifacts.has(digest), false);
+    await artifacts.delete(digest, { unlessPutSinceMs: Date.now() });
+  });
+
   check('digests that are not digests are refused', async ({ artifacts }) => {
     const hex = 'a'.repeat(64);
     for (const digest of [

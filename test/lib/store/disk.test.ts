@@ -23,10 +23,39 @@ import { isConflict, openDiskStore } from '#store';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { bytesOf, collect, hasCode, storeContract, textOf } from './contract.js';
 
-/** The one that mocks stand in for. */
+/** Those that mocks stand in for. */
 const realLink = fsPromises.link;
+const realStat = fsPromises.stat;
 
 storeContract('disk', async (t) => openDiskStore(await temporaryFolder(t), { pollMs: 10 }));
+
+test('what is put again while it is being deleted as old is there afterwards', async (t) => {
+  const folder = await temporaryFolder(t);
+  const { artifacts } = await openDiskStore(folder);
+  const { digest } = await artifacts.put(bytesOf('wanted'));
+  const path = await artifacts.localPath(digest);
+  const old = new Date(Date.now() - 3_600_000);
+  await utimes(path, old, old);
+  let looked = false;
+  t.mock.method(fsPromises, 'stat', async (...args: Parameters<typeof realStat>) => {
+    const found = await realStat(...args);
+    if (looked || args[0] !== path) return found;
+    // It was old when it was looked at; then it is put again.
+    looked = true;
+    await artifacts.put(bytesOf('wanted'));
+    return found;
+  });
+  syncBuiltinESMExports();
+  await artifacts.delete(digest, { unlessPutSinceMs: old.getTime() });
+  t.mock.restoreAll();
+  syncBuiltinESMExports();
+  assert.ok(looked);
+  assert.equal(textOf(await artifacts.bytes(digest, { maxBytes: 9 })), 'wanted');
+  assert.deepEqual(await readdir(join(folder, 'tmp')), []);
+  await utimes(path, old, old);
+  await artifacts.delete(digest, { unlessPutSinceMs: old.getTime() });
+  assert.equal(await artifacts.has(digest), false);
+});
 
 const counterProcess = fileURLToPath(new URL('./counter-process.js', import.meta.url));
 
