@@ -1,6 +1,6 @@
 // A long interval that is looked at, paused, cleared up behind and cancelled: what it has committed is there at every turn.
 import assert from 'node:assert/strict';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { IntervalRecord } from '#proto/ddk/v1/types';
@@ -56,6 +56,12 @@ async function endedBy(running: Running, change: 'pause' | 'cancel'): Promise<st
   assert.equal(code, 1);
   return stderr;
 }
+
+test('collecting garbage where there is nothing makes nothing', async () => {
+  const { stdout } = await succeeds(world, ['gc', '--delete', '--data', 'nowhere']);
+  assert.match(stdout, /^Deleted 0 artifacts/m);
+  await assert.rejects(stat(join(world.folder, 'nowhere')));
+});
 
 test('a run that is paused or cancelled within an interval leaves the metrics of what it has committed', async () => {
   const training = { intervals: 1, intervalSteps: 100_000, batchSize: 16, checkpointSeconds: 1 };

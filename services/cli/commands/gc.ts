@@ -22,7 +22,12 @@ interface GarbageOptions {
 export async function collectGarbage(session: Session, options: GarbageOptions): Promise<void> {
   const { data } = session;
   const others = await data.othersAtWork();
-  if (!options.delete) return sweep(session, options, others);
+  const isThere = await stat(data.root).then(
+    () => true,
+    () => false,
+  );
+  // What is not there is not made to be held.
+  if (!options.delete || !isThere) return sweep(session, options, others);
   const refuse = (found: readonly Occupant[]): void => {
     if (found.length === 0) return;
     throw new DdkError('failed_precondition', `Nothing is deleted while ${occupied(found, data.root)}.`, {
