@@ -3,7 +3,7 @@
 import { type Clock, DdkError, failpoint, type Logger } from '#base';
 import type { Domain } from '#proto/ddk/v1/types';
 import { isConflict, type Store } from '#store';
-import { metrics, spans, withSpan } from '#telemetry';
+import { spans, withSpan } from '#telemetry';
 import { isOpen } from './assignment.js';
 import { type Command, commandsFor, type Dispatch, type PublishedKind } from './commands.js';
 import type { RunInput, RunRequest, WorkReport } from './events.js';
@@ -13,6 +13,7 @@ import { requestProblem } from './requests.js';
 import { RunLanes } from './run-lanes.js';
 import { isOver, isWorking, type RunState } from './run-state.js';
 import type { RunStore, StoredRun } from './run-store.js';
+import { logMove, tellOthers } from './telling.js';
 import { mayPass, reasonOf, stuck } from './trouble.js';
 import { assignWork, outstandingRecord, withdrawWork } from './work-records.js';
 import { failureOf, reportOf } from './work-report.js';
@@ -197,7 +198,7 @@ export class Coordinator {
     const { store, workers } = this.#options;
     switch (command.kind) {
       case 'publish':
-        return this.#publish(state, command.event);
+        return tellOthers(this.#options, state, command.event);
       case 'withdraw':
         return withdrawWork(store.records, state.id, command);
       case 'prepare':
@@ -250,7 +251,7 @@ export class Coordinator {
       throw error;
     }
     failpoint('scheduler.after_commit');
-    this.#log(stored.state, state);
+    logMove(this.#options.logger, stored.state, state);
     const attributes = {
       'ddk.run': state.id,
       'ddk.interval': state.interval,
@@ -262,21 +263,6 @@ export class Coordinator {
       await this.#perform(state);
     });
     return { state, revision };
-  }
-
-  async #publish(state: RunState, event: PublishedKind): Promise<void> {
-    if (event.$case === 'intervalPlanned') {
-      for (const [i, { name }] of state.domains.entries()) {
-        metrics.domainWeight.record(event.value.weights[i] ?? Number.NaN, { domain: name });
-      }
-    }
-    try {
-      await this.#options.publish(state.id, event);
-    } catch (error) {
-      // An event is a hint. The run goes on without it.
-      const err = DdkError.from(error);
-      this.#options.logger.warn({ runId: state.id, err }, 'an event could not be published');
-    }
   }
 
   /** One run's trouble must not stop the others. Where it may pass, the next look tries again. */
@@ -313,15 +299,6 @@ export class Coordinator {
       if (now && isWorking(now.state.phase.kind)) throw failure;
     }
     this.#lanes.leave(runId);
-  }
-
-  #log(before: RunState, after: RunState): void {
-    const { phase, interval, attempt, id: runId } = after;
-    const reason = 'reason' in phase ? phase.reason : undefined;
-    const fields = { runId, interval, attempt, from: before.phase.kind, ...(reason && { reason }) };
-    const troubled =
-      phase.kind === 'paused' || phase.kind === 'failed' || (isWorking(phase.kind) && after.failures > 0);
-    this.#options.logger[troubled ? 'warn' : 'info'](fields, `run is ${phase.kind}`);
   }
 }
 

@@ -6,18 +6,14 @@ import type { CheckpointCommitted } from '#proto/ddk/v1/student_trainer';
 import { type IntervalRecord, type StepMetrics, WorkState } from '#proto/ddk/v1/types';
 import type { Targets } from '#teacher';
 import { metrics, spans, withSpan } from '#telemetry';
-import {
-  type CheckpointManifest,
-  type StepMetrics as EngineMetrics,
-  saveCheckpoint,
-  type TrainEngine,
-  type TrainRow,
-} from '#train';
+import { type CheckpointManifest, saveCheckpoint, type TrainEngine } from '#train';
 import type { Assignment, WorkTeller } from '#work';
 import { MetricsLog } from './metrics-log.js';
 import type { TrainerParts } from './parts.js';
 import { type RunPlan, readPlan, schedule, stepSpec } from './run-plan.js';
-import { type FeedOptions, type PreparedStep, stepFeed } from './step-feed.js';
+import { type FeedOptions, stepFeed } from './step-feed.js';
+import { recordStep, stepMetrics } from './step-metrics.js';
+import { rowsOf } from './train-rows.js';
 
 export type TrainEvent =
   | { readonly $case: 'step'; readonly value: StepMetrics }
@@ -206,16 +202,7 @@ export class IntervalTraining {
     this.#parts.board.step(this.#work.runId, step);
     this.#tell({ $case: 'step', value: step });
     this.#others.progress({ $case: 'step', value: step }, step.step === record.endStep);
-    const seconds = (step.durationMs + step.teacherWaitMs) / 1000;
-    metrics.trainStepDuration.record(seconds, {});
-    metrics.trainLoss.record(step.loss, {});
-    metrics.trainCrossEntropy.record(step.crossEntropy, {});
-    metrics.trainDivergence.record(step.kl, {});
-    metrics.trainGradientNorm.record(step.gradientNorm, {});
-    metrics.trainTokenRate.record(Number(step.tokens) / seconds, {});
-    metrics.intervalProgress.record((step.step - record.firstStep) / (record.endStep - record.firstStep), {});
-    for (const d of step.domains)
-      metrics.trainTokens.add(Number(d.tokens), { domain: corpus.manifest.domains[d.domainId]?.name ?? '' });
+    recordStep(step, record, (domainId) => corpus.manifest.domains[domainId]?.name ?? '');
   }
 
   async #commit(engine: TrainEngine, plan: RunPlan, cursors: Cursors, complete: boolean): Promise<void> {
@@ -247,48 +234,6 @@ export class IntervalTraining {
     this.#lastCommitMs = clock.monotonicMs();
     metrics.trainCommitDuration.record((this.#lastCommitMs - startedMs) / 1000, {});
   }
-}
-
-function rowsOf({ windows, domains, targets }: PreparedStep<Targets | undefined>): TrainRow[] {
-  return windows.map((window, row) => ({
-    domain: domains[row] ?? 0,
-    ids: window.ids,
-    mask: window.mask,
-    ...(targets ? { targets: targetsOfRow(targets, row, windows.length) } : {}),
-  }));
-}
-
-/** The positions of one of `rows` equal rows; views, not copies. */
-function targetsOfRow(targets: Targets, row: number, rows: number): Targets {
-  const positions = targets.positions / rows;
-  const part = <A extends Int32Array | Float32Array>(all: A): A => {
-    const length = all.length / rows;
-    return all.subarray(row * length, (row + 1) * length) as A;
-  };
-  return targets.kind === 'top_k'
-    ? { ...targets, positions, ids: part(targets.ids), logProbs: part(targets.logProbs) }
-    : { ...targets, positions, logProbs: part(targets.logProbs) };
-}
-
-/** `step` is the run's; the engine's own counts on through forks. */
-function stepMetrics(step: number, done: EngineMetrics, teacherWaitMs: number): StepMetrics {
-  return {
-    step,
-    loss: done.loss,
-    crossEntropy: done.ce,
-    kl: done.kl,
-    gradientNorm: done.gradientNorm,
-    learningRate: done.learningRate,
-    tokens: BigInt(done.tokens),
-    durationMs: done.durationMs,
-    teacherWaitMs,
-    domains: done.domains.map((d) => ({
-      domainId: d.domain,
-      crossEntropy: d.ce,
-      kl: d.kl,
-      tokens: BigInt(d.tokens),
-    })),
-  };
 }
 
 /** Where the sampler stands: as the checkpoint says, or at the start where it was made on another corpus or none. */

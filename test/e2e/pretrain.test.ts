@@ -30,7 +30,10 @@ test('a tokenizer that is none is refused by its name', async () => {
   const args = ['pretrain', 'new', '--text', 'mail=text/mail', '--tokenizer', 'text/mail/1.txt'];
   const { code, stderr } = await world.ddk(args);
   assert.equal(code, 1);
-  assert.match(stderr, /^ddk: text\/mail\/1\.txt is not valid JSON .*; give it as Hugging Face writes it\.\n$/);
+  assert.match(
+    stderr,
+    /^ddk: text\/mail\/1\.txt is not valid JSON .*; give it as Hugging Face writes it\.\n$/,
+  );
 });
 
 test('a batch that no memory holds is refused by its options, before the text is read', async () => {
