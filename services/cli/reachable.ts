@@ -4,8 +4,8 @@ import { openCorpus } from '#corpus';
 import { ExportManifest, ExportRecord, ModelManifest, type Run } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 import { readCheckpoint } from '#train';
+import { checkpointsOfRun } from '#work';
 import { readIntervals } from '../scheduler/history.js';
-import { keptCheckpoints } from '../scheduler/retention.js';
 import { metricsLogLinks } from './metrics-log.js';
 import { listRuns, trainingInHand } from './run-records.js';
 
@@ -49,7 +49,7 @@ class Search {
   async run(run: Run): Promise<void> {
     const { records } = this.#store;
     const inHand = await trainingInHand(this.#store, run);
-    for (const digest of keptCheckpoints(run, inHand)) await this.checkpoint(digest);
+    for (const digest of await checkpointsOfRun(records, run)) await this.checkpoint(digest);
     await this.#metrics(inHand?.metricsDigest ?? '');
     for await (const interval of readIntervals(records, run)) await this.#metrics(interval.metricsDigest);
     await this.#manifest(run.spec?.studentDigest, (bytes) => {

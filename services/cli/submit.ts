@@ -23,8 +23,8 @@ interface SubmitOptions {
   readonly store: Store;
   readonly display: Display;
   readonly signal: AbortSignal;
-  /** Start from this checkpoint instead of the student's own weights: a fork. */
-  readonly baseCheckpointDigest?: string;
+  /** Asked once everything else is in the store: the checkpoint to start from instead of the student's own weights. */
+  readonly base?: () => Promise<string | undefined>;
 }
 
 /** Reads and checks everything the spec names and puts it in the store. Does again only what has changed. */
@@ -46,7 +46,7 @@ export async function submit(spec: Spec, options: SubmitOptions): Promise<Submis
     corpusDigest: corpus.digest,
     teacherFingerprint: teacher.fingerprint,
     studentDigest,
-    baseCheckpointDigest: options.baseCheckpointDigest ?? initialCheckpointDigest,
+    baseCheckpointDigest: (await options.base?.()) ?? initialCheckpointDigest,
   });
   // The same spec over the same files is the same request, so submitting it again finds the run it made.
   const requestId = sha256Hex(runSpecBytes(runSpec));

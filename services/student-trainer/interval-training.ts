@@ -207,7 +207,7 @@ export class IntervalTraining {
 
   async #commit(engine: TrainEngine, plan: RunPlan, cursors: Cursors, complete: boolean): Promise<void> {
     const { store, engines, superseded, clock } = this.#parts;
-    const before = this.#assignment.record.checkpointDigest;
+    const { checkpointDigest: before, baseCheckpointDigest: base } = this.#assignment.record;
     const step = this.#step;
     const startedMs = clock.monotonicMs();
     await withSpan(spans.commitCheckpoint, { 'ddk.run': this.#work.runId, 'ddk.step': step }, async () => {
@@ -228,7 +228,11 @@ export class IntervalTraining {
       });
       failpoint('trainer.after_commit');
       engines.committed(saved.digest);
-      if (before !== '' && before !== saved.digest) superseded.add(before);
+      const { weights, moments } = saved.manifest;
+      const bytes = weights.bytes + (moments?.bytes ?? 0);
+      if (before !== '' && before !== saved.digest) superseded.add(before, bytes);
+      // What the interval began with is what the one before it ended with: its run names it for a while yet.
+      if (complete && base !== plan.spec.baseCheckpointDigest) superseded.add(base, bytes);
       this.#tell({ $case: 'checkpoint', value: { step, checkpointDigest: saved.digest } });
     });
     this.#lastCommitMs = clock.monotonicMs();

@@ -100,7 +100,7 @@ export async function startStudentTrainer(
   const release = async (): Promise<void> => {
     for (const one of stops) await one();
     await takeTurn(() => engines.close());
-    await superseded.idle();
+    await superseded.close();
     await cache?.close();
     teacher.close();
   };

@@ -58,12 +58,10 @@ async function dryRun(session: Session, spec: Spec, options: RunOptions): Promis
 
 /** Submits the spec under its name, which stands for one spec. */
 export async function submitOnce(session: Session, spec: Spec, options: RunOptions): Promise<Submission> {
-  const base = await baseOf(session, spec.name, options);
-  const submission = await submit(spec, {
-    ...session,
-    store: session.data.store,
-    ...(base === undefined ? {} : { baseCheckpointDigest: base }),
-  });
+  const base = () => baseOf(session, spec.name, options);
+  // A run that is not there is said now; the corpus may take a while, and a run that is at work goes on meanwhile.
+  await base();
+  const submission = await submit(spec, { ...session, store: session.data.store, base });
   await refuseChanged(session, submission);
   if (options.from !== undefined) await requireFork(session, submission, options.from);
   return submission;

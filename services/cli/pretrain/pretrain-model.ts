@@ -163,7 +163,7 @@ class Pretraining {
       }
     }
     await this.#commit();
-    await this.#superseded.idle();
+    await this.#superseded.close();
     const size = formatCount(parameterCount(config));
     const ending = loss === undefined ? '' : `, last loss ${loss.toFixed(3)}`;
     task.end(`${size} parameters, ${steps} steps${ending}`);
@@ -203,7 +203,9 @@ class Pretraining {
       this.#revision === 0
         ? await records.create(key, value)
         : await records.update(key, value, this.#revision);
-    if (this.#committed !== '' && this.#committed !== saved.digest) this.#superseded.add(this.#committed);
+    const { weights, moments } = saved.manifest;
+    if (this.#committed !== '' && this.#committed !== saved.digest)
+      this.#superseded.add(this.#committed, weights.bytes + (moments?.bytes ?? 0));
     this.#committed = saved.digest;
   }
 }

@@ -1,18 +1,17 @@
-// Checkpoints that a later one has superseded within an interval, deleted once nobody can need them: without that a long
-// interval fills the disk with every commit.
+// Checkpoints that a later one has superseded, deleted once nobody can need them: without that a long run fills the disk.
 //
 // Why nobody loses what it needs. All records are looked at a grace after the checkpoint was superseded; what goes no record
 // names then, and nobody has put it since it was superseded (the store sees to that, also while it deletes). So a record that
 // needs it would have to be written after the look, by somebody who
 // - put it: then more than a grace before that record. No commit takes so long from its first artifact to its record. That is
 //   how another run with the same spec, or another attempt at the same steps, comes to the same checkpoints.
-// - found it in a record: a fork takes the checkpoint that a run's own record names, which is the end of an interval; those
-//   are named for as long as the run is and are never superseded. What is superseded was named by the interval's record
-//   alone, and that record has moved on for good: it is changed by compare-and-set, and never back.
+// - found it in a record: then that was more than a grace ago, since the records have moved on: they are changed by
+//   compare-and-set, and never back. A fork that takes so long to begin is refused, or paused with the name of what is
+//   missing; it has trained nothing yet.
 // Nothing is remembered of what is to go: a crash before, between or after leaves garbage, which `ddk gc` finds by records.
 import { type Clock, DdkError, type Logger } from '#base';
 import type { Store } from '#store';
-import { NamedCheckpoints } from '#work';
+import { checkpointsInUse } from '#work';
 import { readCheckpoint } from './checkpoint.js';
 import type { CheckpointManifest } from './checkpoint-manifest.js';
 import { expendable, partsOf } from './expendable.js';
@@ -37,41 +36,39 @@ interface Candidate {
   readonly digest: string;
   /** When it was superseded, as the store counts. */
   readonly sinceMs: number;
-  /** The same on a clock that nobody sets, and that stands still while the machine sleeps. */
-  readonly monotonicMs: number;
+  /** From when on it may go, on a clock that nobody sets. */
+  readonly dueMs: number;
+  /** A record still named it at the last look: as the best of a run, or the end of one of its latest intervals. */
+  kept: boolean;
 }
 
 export class SupersededCheckpoints {
   readonly #options: SupersededOptions;
   readonly #graceMs: number;
-  readonly #names: NamedCheckpoints;
+  readonly #closing = new AbortController();
   #candidates: readonly Candidate[] = [];
   /** Checkpoints that records named at the last look, as their parts: manifests never change. */
   #named: ReadonlyMap<string, readonly string[]> = new Map();
+  #isTended = false;
   #looking: Promise<void> | undefined;
   #nextLookMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SupersededOptions) {
     this.#options = options;
     this.#graceMs = options.graceMs ?? defaultGraceMs;
-    this.#names = new NamedCheckpoints(options.store.records);
   }
 
   /**
-   * The record that named the checkpoint `digest` names a later one now. It is deleted when its time has come, at a later
-   * call; what has come due by this one is deleted in the background.
+   * The record that was about the checkpoint `digest` is about a later one now: it is deleted in the background when its time
+   * has come and no record names it.
+   *
+   * @param bytes of the artifacts of a checkpoint like it
    */
-  add(digest: string): void {
+  add(digest: string, bytes: number): void {
     const { clock } = this.#options;
-    const monotonicMs = clock.monotonicMs();
-    const due = this.#candidates.some((candidate) => monotonicMs - candidate.monotonicMs >= this.#graceMs);
-    this.#candidates = [...this.#candidates, { digest, sinceMs: clock.now(), monotonicMs }];
-    if (!due || this.#looking || monotonicMs < this.#nextLookMs) return;
-    // One look a grace: stores with many runs have many records.
-    this.#nextLookMs = monotonicMs + this.#graceMs;
-    this.#looking = this.#look(this.#candidates, monotonicMs).finally(() => {
-      this.#looking = undefined;
-    });
+    const dueMs = clock.monotonicMs() + this.#graceMs + bytes / slowestBytesPerMs;
+    this.#candidates = [...this.#candidates, { digest, sinceMs: clock.now(), dueMs, kept: false }];
+    if (!this.#isTended && !this.#closing.signal.aborted) void this.#tend();
   }
 
   /** Resolves once nothing is being deleted. */
@@ -79,26 +76,53 @@ export class SupersededCheckpoints {
     await this.#looking;
   }
 
-  async #look(candidates: readonly Candidate[], beganMs: number): Promise<void> {
+  /** Deletes nothing any more; resolves once nothing is being deleted. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#looking;
+  }
+
+  /** Looks until nothing waits for its time. What was kept is looked at again once more has been superseded. */
+  async #tend(): Promise<void> {
+    const { clock } = this.#options;
+    const { signal } = this.#closing;
+    this.#isTended = true;
+    while (!signal.aborted && this.#candidates.some(({ kept }) => !kept)) {
+      const dueMs = Math.min(...this.#candidates.filter(({ kept }) => !kept).map((waiting) => waiting.dueMs));
+      const waitMs = Math.max(dueMs, this.#nextLookMs) - clock.monotonicMs();
+      // The sleep ends early, with an error that means nothing here, when this closes.
+      await clock.sleep(waitMs, signal).catch(() => undefined);
+      if (signal.aborted) break;
+      // One look a grace: stores with many runs have many records.
+      this.#nextLookMs = clock.monotonicMs() + this.#graceMs;
+      this.#looking = this.#look(clock.monotonicMs(), signal);
+      await this.#looking;
+      this.#looking = undefined;
+    }
+    this.#isTended = false;
+  }
+
+  async #look(nowMs: number, signal: AbortSignal): Promise<void> {
     try {
       const needed = await this.#neededNow();
-      for (const candidate of candidates) await this.#consider(candidate, beganMs, needed);
+      for (const candidate of this.#candidates)
+        if (candidate.dueMs <= nowMs && !signal.aborted) await this.#consider(candidate, needed);
     } catch (err) {
       // They stay where they are; the next look tries again.
       this.#options.logger.warn({ err }, 'superseded checkpoints could not be deleted');
     }
   }
 
-  async #consider(candidate: Candidate, beganMs: number, needed: ReadonlySet<string>): Promise<void> {
+  async #consider(candidate: Candidate, needed: ReadonlySet<string>): Promise<void> {
     const { store, logger } = this.#options;
-    const { digest, sinceMs, monotonicMs } = candidate;
+    const { digest, sinceMs } = candidate;
+    candidate.kept = needed.has(digest);
+    if (candidate.kept) return;
     const manifest = await this.#manifestOf(digest);
-    const writingMs = manifest ? bytesOf(manifest) / slowestBytesPerMs : 0;
-    if (beganMs - monotonicMs < this.#graceMs + writingMs) return;
     if (manifest)
       for (const part of expendable(partsOf(digest, manifest), needed))
         await store.artifacts.delete(part, { unlessPutSinceMs: sinceMs });
-    // What somebody else names or has put since is theirs to supersede.
+    // What it shares with others, or somebody has put since, is theirs to supersede.
     this.#candidates = this.#candidates.filter((other) => other !== candidate);
     logger.debug({ checkpointDigest: digest }, 'a superseded checkpoint was deleted');
   }
@@ -106,11 +130,10 @@ export class SupersededCheckpoints {
   /** The artifacts that checkpoints which records name are made of. */
   async #neededNow(): Promise<ReadonlySet<string>> {
     const named = new Map<string, readonly string[]>();
-    for (const digest of await this.#names.look()) {
+    for (const digest of await checkpointsInUse(this.#options.store.records)) {
       const known = this.#named.get(digest);
       const manifest = known ? undefined : await this.#manifestOf(digest);
-      const parts = known ?? (manifest && partsOf(digest, manifest));
-      if (parts) named.set(digest, parts);
+      named.set(digest, known ?? (manifest ? partsOf(digest, manifest) : [digest]));
     }
     this.#named = named;
     return new Set([...named.values()].flat());
@@ -121,11 +144,10 @@ export class SupersededCheckpoints {
     try {
       return await readCheckpoint(digest, this.#options.store.artifacts);
     } catch (error) {
-      const { code } = DdkError.from(error);
-      if (code === 'not_found' || code === 'data_loss') return undefined;
+      const { code, reason } = DdkError.from(error);
+      const isNone = code === 'not_found' || code === 'data_loss' || code === 'invalid_argument';
+      if (isNone || reason === 'ARTIFACT_TOO_LARGE') return undefined;
       throw error;
     }
   }
 }
-
-const bytesOf = ({ weights, moments }: CheckpointManifest): number => weights.bytes + (moments?.bytes ?? 0);

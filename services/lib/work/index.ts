@@ -2,7 +2,7 @@
 // they are about, and the events told of them.
 export { type Assignment, claimWork, type RecordCodec, type WorkRecord } from './assignment.js';
 export { doWork } from './do-work.js';
-export { NamedCheckpoints } from './named-checkpoints.js';
+export { checkpointsInUse, checkpointsOfRun } from './kept-checkpoints.js';
 export { consumeWork, enqueueWork, workQueues } from './queue.js';
 export { decodeRunEvent, publishRunEvent, runEventSubject } from './run-events.js';
 export { runKey, runRecords } from './run-records.js';

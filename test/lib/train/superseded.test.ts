@@ -9,7 +9,8 @@ import { SupersededCheckpoints } from '#train';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const graceMs = 60_000;
-/** The grace, and what writing a few bytes adds to it. */
+/** The grace, and what writing so many bytes adds to it. */
+const bytes = 20_000;
 const dueMs = graceMs + 1;
 /** By the clock of the tests; what they put lies before it. */
 const startMs = Date.now() + 3_600_000;
@@ -29,8 +30,8 @@ interface Scene {
   putRun(run: Run): Promise<void>;
   /** Puts the artifact again, at the time of the clock. */
   putAgain(bytes: string): Promise<void>;
-  /** Supersedes another, so that what is due is looked at, and waits for it. */
-  look(): Promise<void>;
+  /** Moves time on and waits for what it has set going. */
+  pass(ms: number): Promise<void>;
   /** Which parts of the checkpoint are there. */
   left(checkpoint: Checkpoint): Promise<string>;
 }
@@ -46,7 +47,6 @@ async function scene(t: TestContext, change: (store: Store) => Store = (store) =
     graceMs,
   });
   const text = (value: string) => artifacts.put(Buffer.from(value));
-  let looks = 0;
   const put: Scene['put'] = async (weightsText, momentsText) => {
     const [weights, moments] = [await text(weightsText), await text(momentsText)];
     const manifest = {
@@ -69,9 +69,8 @@ async function scene(t: TestContext, change: (store: Store) => Store = (store) =
       const { digest } = await text(bytes);
       await utimes(await artifacts.localPath(digest), clock.now() / 1000, clock.now() / 1000);
     },
-    async look() {
-      looks += 1;
-      superseded.add((await put(`weights of look ${looks}`, `moments of look ${looks}`)).digest);
+    async pass(ms) {
+      await clock.advance(ms);
       await superseded.idle();
     },
     async left({ digest, weights, moments }) {
@@ -86,26 +85,68 @@ async function scene(t: TestContext, change: (store: Store) => Store = (store) =
 const whole = 'manifest weights moments';
 
 test('a superseded checkpoint goes once its grace is over, all of it, and no other', async (t) => {
-  const { clock, superseded, put, look, left } = await scene(t);
+  const { superseded, put, pass, left } = await scene(t);
   const [old, stranger] = [await put('w1', 'm1'), await put('w2', 'm2')];
-  superseded.add(old.digest);
-  await clock.advance(graceMs - 1);
-  await look();
+  superseded.add(old.digest, bytes);
+  await pass(graceMs);
   assert.equal(await left(old), whole);
-  await clock.advance(2);
   const recent = await put('w3', 'm3');
-  superseded.add(recent.digest);
-  await superseded.idle();
+  superseded.add(recent.digest, bytes);
+  await pass(1);
   assert.equal(await left(old), '');
   assert.deepEqual([await left(recent), await left(stranger)], [whole, whole]);
+  // Nothing else has to happen for it to go.
+  await pass(dueMs);
+  assert.deepEqual([await left(recent), await left(stranger)], ['', whole]);
+});
+
+test('once closed, nothing goes any more', async (t) => {
+  const { superseded, put, pass, left } = await scene(t);
+  const [old, later] = [await put('w1', 'm1'), await put('w2', 'm2')];
+  superseded.add(old.digest, bytes);
+  await superseded.close();
+  superseded.add(later.digest, bytes);
+  await pass(2 * dueMs);
+  assert.deepEqual([await left(old), await left(later)], [whole, whole]);
+});
+
+test('what was the best of a run, or an end of its latest intervals, goes once it is that no more', async (t) => {
+  const { store, superseded, put, putRun, pass, left } = await scene(t);
+  const [best, end, later] = [await put('w1', 'm1'), await put('w2', 'm2'), await put('w3', 'm3')];
+  const intervals = [{ index: 0, checkpointDigest: end.digest }, { index: 1 }];
+  await putRun(Run.fromPartial({ id: 'run', bestCheckpointDigest: best.digest, intervals }));
+  superseded.add(best.digest, bytes);
+  superseded.add(end.digest, bytes);
+  await pass(dueMs);
+  assert.deepEqual([await left(best), await left(end)], [whole, whole]);
+
+  const run = (await store.records.get('runs/run'))!;
+  const closed = Interval.encode(Interval.fromPartial(intervals[0]!)).finish();
+  await store.records.create('runs/run/intervals/0', closed);
+  const moved = { ...Run.decode(run.value), bestCheckpointDigest: '', intervals: [] };
+  await store.records.update('runs/run', Run.encode(moved).finish(), run.revision);
+  superseded.add(later.digest, bytes);
+  await pass(dueMs);
+  assert.deepEqual([await left(best), await left(end), await left(later)], ['', '', '']);
+});
+
+test('a record that names what is no checkpoint keeps nobody from clearing up', async (t) => {
+  const { store, superseded, put, putRun, pass, left } = await scene(t);
+  const { digest } = await store.artifacts.put(Buffer.from('{}'));
+  await putRun(Run.fromPartial({ id: 'odd', spec: { baseCheckpointDigest: digest } }));
+  const old = await put('w', 'm');
+  superseded.add(old.digest, bytes);
+  await pass(dueMs);
+  assert.equal(await left(old), '');
+  assert.ok(await store.artifacts.has(digest));
 });
 
 test('a checkpoint that any record names stays, in whatever place', async (t) => {
-  const { store, clock, superseded, put, putRun, look, left } = await scene(t);
+  const { store, superseded, put, putRun, pass, left } = await scene(t);
   const named: Checkpoint[] = [];
   const superseding = async (name: string): Promise<string> => {
     const checkpoint = await put(`weights ${name}`, `moments ${name}`);
-    superseded.add(checkpoint.digest);
+    superseded.add(checkpoint.digest, bytes);
     named.push(checkpoint);
     return checkpoint.digest;
   };
@@ -125,12 +166,6 @@ test('a checkpoint that any record names stays, in whatever place', async (t) =>
     }),
   );
   const ends: Readonly<Record<string, Uint8Array>> = {
-    'intervals/0': Interval.encode(
-      Interval.fromPartial({ baseCheckpointDigest: await superseding('base of an early interval') }),
-    ).finish(),
-    'intervals/2': Interval.encode(
-      Interval.fromPartial({ checkpointDigest: await superseding('end of an early interval') }),
-    ).finish(),
     'train/4': IntervalRecord.encode(
       IntervalRecord.fromPartial({
         baseCheckpointDigest: await superseding('base of an interval in hand'),
@@ -147,44 +182,29 @@ test('a checkpoint that any record names stays, in whatever place', async (t) =>
   for (const [key, value] of Object.entries(ends)) await store.records.create(`runs/long/${key}`, value);
   await store.records.create('pretrain/x', Buffer.from(await superseding('pretrained')));
   const nobodys = await put('w', 'm');
-  superseded.add(nobodys.digest);
-  await clock.advance(dueMs);
-  await look();
+  superseded.add(nobodys.digest, bytes);
+  await pass(dueMs);
   for (const [index, checkpoint] of named.entries())
     assert.equal(await left(checkpoint), whole, String(index));
   assert.equal(await left(nobodys), '');
-
-  // What was in the run's record is in one of its own now.
-  const late = await put('end of a closed interval', 'm');
-  superseded.add(late.digest);
-  const run = (await store.records.get('runs/long'))!;
-  const moved = { ...Run.decode(run.value), interval: 6, intervals: [Interval.fromPartial({ index: 5 })] };
-  const closed = Interval.fromPartial({ index: 3, checkpointDigest: late.digest });
-  await store.records.create('runs/long/intervals/3', Interval.encode(closed).finish());
-  await store.records.update('runs/long', Run.encode(moved).finish(), run.revision);
-  await clock.advance(dueMs);
-  await look();
-  assert.equal(await left(late), whole);
 });
 
 test('what a checkpoint shares with one that a record names stays, the rest goes', async (t) => {
-  const { clock, superseded, put, putRun, look, left } = await scene(t);
+  const { superseded, put, putRun, pass, left } = await scene(t);
   const [mine, twins] = [await put('same weights', 'mine'), await put('same weights', 'of the twin')];
   await putRun(Run.fromPartial({ id: 'twin', checkpointDigest: twins.digest }));
-  superseded.add(mine.digest);
-  await clock.advance(dueMs);
-  await look();
+  superseded.add(mine.digest, bytes);
+  await pass(dueMs);
   assert.deepEqual([await left(mine), await left(twins)], ['weights', whole]);
 });
 
 test('what was put again since is spared: whoever put it has not committed it yet', async (t) => {
-  const { clock, superseded, put, putAgain, look, left } = await scene(t);
+  const { clock, superseded, put, putAgain, pass, left } = await scene(t);
   const old = await put('w', 'm');
-  superseded.add(old.digest);
+  superseded.add(old.digest, bytes);
   await clock.advance(graceMs / 2);
   await putAgain('w');
-  await clock.advance(dueMs / 2);
-  await look();
+  await pass(dueMs - graceMs / 2);
   assert.equal(await left(old), 'weights');
 });
 
@@ -201,13 +221,13 @@ test('what is put and named between the look and the delete is there', async (t)
     };
     return { ...store, records };
   };
-  const { store, clock, superseded, put, putRun, putAgain, look, left } = await scene(t, late);
+  const { store, clock, superseded, put, putRun, putAgain, pass, left } = await scene(t, late);
   const [old, ending] = [await put('w', 'm'), await put('end of an interval', 'm2')];
   await putRun(Run.fromPartial({ id: 'source', checkpointDigest: ending.digest }));
   await putRun(Run.fromPartial({ id: 'twin' }));
-  superseded.add(old.digest);
-  superseded.add(ending.digest);
-  await clock.advance(dueMs);
+  superseded.add(old.digest, bytes);
+  superseded.add(ending.digest, bytes);
+  await clock.advance(graceMs);
   meanwhile = async () => {
     // A twin comes to the weights of `old`; a fork begins where `source` is.
     await putAgain('w');
@@ -218,7 +238,7 @@ test('what is put and named between the look and the delete is there', async (t)
     await putRun(Run.fromPartial({ id: 'fork', spec: { baseCheckpointDigest: ending.digest } }));
     meanwhile = async () => {};
   };
-  await look();
+  await pass(1);
   assert.deepEqual([await left(old), await left(ending)], ['weights', whole]);
 });
 
@@ -231,15 +251,13 @@ test('while records cannot be read nothing goes; once they can, it does', async 
       list: (prefix) => (ill ? Promise.reject(new Error('away')) : store.records.list(prefix)),
     },
   });
-  const { clock, superseded, put, look, left } = await scene(t, failing);
+  const { superseded, put, pass, left } = await scene(t, failing);
   const old = await put('w', 'm');
-  superseded.add(old.digest);
-  await clock.advance(dueMs);
-  await look();
+  superseded.add(old.digest, bytes);
+  await pass(dueMs);
   assert.equal(await left(old), whole);
   ill = false;
-  await clock.advance(dueMs);
-  await look();
+  await pass(dueMs);
   assert.equal(await left(old), '');
 });
 
