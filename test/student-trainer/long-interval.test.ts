@@ -1,6 +1,7 @@
 // An interval that is committed again and again: what it supersedes goes, and its metrics are there once a step.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, systemClock } from '#base';
 import { IntervalRecord, Run, WorkState } from '#proto/ddk/v1/types';
 import { readCheckpoint } from '#train';
@@ -97,6 +98,29 @@ test('superseded checkpoints go while an interval trains; another attempt, and a
     for (const part of [parts.weights, parts.moments]) await store.artifacts.localPath(part!.digest);
   }
   assert.ok((await checkpointsOf(scene)).length < endStep);
+});
+
+test('what an interval began with goes once it is done and its run has moved on', async (t) => {
+  const scene = await trainerScene(t, { endStep: 4 });
+  const { records } = scene.store;
+  await scene.assign(1);
+  const trainer = await scene.startTrainer({ supersededGraceMs: 0 });
+  await trainUntil(trainer, 1, 4, () => {});
+  const first = await scene.record();
+  const next = {
+    ...IntervalRecord.fromPartial({ runId, interval: 1, attempt: 2, state: WorkState.ASSIGNED }),
+    ...{ weights: first.weights, baseCheckpointDigest: first.checkpointDigest },
+    ...{ firstStep: 4, step: 4, endStep: 8 },
+  };
+  await records.create(`runs/${runId}/train/1`, IntervalRecord.encode(next).finish());
+  const run = (await records.get(`runs/${runId}`))!;
+  const movedOn = { ...Run.decode(run.value), interval: 2 };
+  await records.update(`runs/${runId}`, Run.encode(movedOn).finish(), run.revision);
+  for await (const _ of trainer.client.trainInterval({ runId, interval: 1, attempt: 2 }));
+  // In the background, and soon; a trainer that leaves it there keeps this waiting for ever.
+  let left = await checkpointsOf(scene);
+  for (; left.includes(first.checkpointDigest); left = await checkpointsOf(scene)) await sleep(10);
+  assert.ok(left.includes(first.baseCheckpointDigest), 'what the run began with stays');
 });
 
 test('a checkpoint that was superseded a moment ago stays', async (t) => {
