@@ -156,9 +156,7 @@ export class IntervalTraining {
       const waitMs = this.#parts.clock.monotonicMs() - waitedFromMs;
       const attributes = { 'ddk.run': this.#work.runId, 'ddk.step': prepared.step };
       const done = await withSpan(spans.trainStep, attributes, () =>
-        this.#parts.engines.telling(
-          engine.step(rowsOf(prepared), learningRate(rates, prepared.step), { signal }),
-        ),
+        this.#parts.engines.step(rowsOf(prepared), learningRate(rates, prepared.step), { signal }),
       ).catch(async (error: unknown) => {
         // The state is as before the step, and what led there is what somebody will want to look at.
         if (uncommitted && DdkError.from(error).reason === 'LOSS_NOT_FINITE')

@@ -1,5 +1,5 @@
 // The engine between two pieces of work: kept while the next continues exactly what it holds.
-import { canonicalJson, type Logger, type Report, reported } from '#base';
+import { assert, canonicalJson, type Logger, type Report, reported } from '#base';
 import type { Runtime } from '#runtime';
 import type { ArtifactStore } from '#store';
 import { spans, withSpan } from '#telemetry';
@@ -86,6 +86,16 @@ export class WarmEngine {
     return { engine, manifest };
   }
 
+  /**
+   * A step of the engine that `at` gave. From its beginning on the engine holds what no checkpoint does, until that is
+   * committed: whatever becomes of this attempt, the next one has to load what it goes on from.
+   */
+  step(...args: Parameters<TrainEngine['step']>): ReturnType<TrainEngine['step']> {
+    assert(this.#engine !== undefined, 'a step comes after its engine');
+    this.#holds = '';
+    return this.#telling(this.#engine.step(...args));
+  }
+
   /** The engine's state has just been committed under this digest. */
   committed(checkpointDigest: string): void {
     this.#holds = checkpointDigest;
@@ -93,7 +103,7 @@ export class WarmEngine {
   }
 
   /** Reports how work in the engine's session ends. A step that was computed and refused is no fault of the session. */
-  telling<T>(work: Promise<T>): Promise<T> {
+  #telling<T>(work: Promise<T>): Promise<T> {
     const { report } = this.#options;
     return reported(work, (error) => report(error?.reason === 'LOSS_NOT_FINITE' ? undefined : error));
   }
@@ -111,7 +121,7 @@ export class WarmEngine {
     await this.close();
     this.#holds = '';
     const { runtime, execution } = this.#options;
-    this.#engine = await this.telling(TrainEngine.open({ runtime, spec, execution }));
+    this.#engine = await this.#telling(TrainEngine.open({ runtime, spec, execution }));
     this.#programKey = key;
     return this.#engine;
   }

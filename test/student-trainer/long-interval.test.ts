@@ -100,6 +100,38 @@ test('superseded checkpoints go while an interval trains; another attempt, and a
   assert.ok((await checkpointsOf(scene)).length < endStep);
 });
 
+test('an attempt that ends between two commits is followed from the commit, by a trainer that lives on too', async (t) => {
+  const weightsAfter = async (disturbed: boolean): Promise<string> => {
+    const scene = await trainerScene(t, { endStep, checkpointSeconds: 5 });
+    await scene.assign(1);
+    // Some steps lie between two commits.
+    const trainer = await scene.startTrainer({ clock: hastyClock() });
+    const gone = new AbortController();
+    let committed = 0;
+    let told = 0;
+    const reading = async (): Promise<void> => {
+      const work = { runId, interval: 0, attempt: 1 };
+      for await (const { event } of trainer.client.trainInterval(work, { signal: gone.signal })) {
+        if (event?.$case === 'checkpoint') committed = event.value.step;
+        if (event?.$case === 'step') told = event.value.step;
+        if (disturbed && committed > 0 && told > committed) gone.abort();
+      }
+    };
+    if (!disturbed) await reading();
+    else {
+      await assert.rejects(reading(), { code: 'cancelled' });
+      const left = await scene.record();
+      assert.ok(left.step > 0 && left.step < endStep, `${left.step} steps are committed`);
+      await scene.assign(2);
+      await trainUntil(trainer, 2, endStep, () => {});
+      assert.deepEqual(await stepsOf(scene, (await scene.record()).metricsDigest), upTo(endStep));
+    }
+    const { checkpointDigest } = await scene.record();
+    return (await readCheckpoint(checkpointDigest, scene.store.artifacts)).weightsDigest;
+  };
+  assert.equal(await weightsAfter(true), await weightsAfter(false));
+});
+
 test('what an interval began with goes once it is done and its run has moved on', async (t) => {
   const scene = await trainerScene(t, { endStep: 4 });
   const { records } = scene.store;
