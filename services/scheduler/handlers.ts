@@ -25,6 +25,8 @@ export interface HandlerDependencies {
   readonly bus: Bus;
   readonly describeTeacher: (signal: AbortSignal) => Promise<DescribeModelResponse>;
   readonly clock: Clock;
+  /** The scheduler is about to end; its reason is what watchers are sent away with. */
+  readonly stopping: AbortSignal;
 }
 
 const longestRequestId = 128;
@@ -33,7 +35,7 @@ const mostIntervalsAtOnce = 10_000;
 export function schedulerHandlers(
   dependencies: HandlerDependencies,
 ): Implementation<typeof SchedulerServiceService> {
-  const { store, runs, coordinator, bus, describeTeacher, clock } = dependencies;
+  const { store, runs, coordinator, bus, describeTeacher, clock, stopping } = dependencies;
 
   const find = async (run: string): Promise<StoredRun> => {
     requireRunId(run, 'run', 'the id or name of a run');
@@ -74,7 +76,7 @@ export function schedulerHandlers(
     },
 
     async *watchRun({ run, afterRevision }, { signal }) {
-      yield* watchRun({ runs, bus, run: await find(run), afterRevision, signal });
+      yield* watchRun({ runs, bus, run: await find(run), afterRevision, signal, stopping });
     },
 
     pauseRun({ run }) {

@@ -70,11 +70,23 @@ export async function startScheduler(
   const ignoreDead = await watchDeadWork(bus, logger, (runId, attempt, error) =>
     coordinator.workEnded(runId, attempt, error),
   );
-  const stop = async (): Promise<void> => {
-    await unsubscribe();
-    await ignoreDead();
-    await workers.close();
-    await coordinator.close();
+  const stopping = new AbortController();
+  let stopped: Promise<void> | undefined;
+  /** Assigns nothing any more and lets go of what is assigned: it goes on from its records with the next scheduler. */
+  const stopWork = (): Promise<void> => {
+    stopping.abort(
+      new DdkError('unavailable', 'The scheduler is stopping; ask another one, or again in a moment.'),
+    );
+    stopped ??= (async () => {
+      await unsubscribe();
+      await ignoreDead();
+      await workers.close();
+      await coordinator.close();
+    })();
+    return stopped;
+  };
+  const release = async (): Promise<void> => {
+    await stopWork();
     teacher.close();
   };
   try {
@@ -86,6 +98,7 @@ export async function startScheduler(
       bus,
       describeTeacher: (signal) => describeTeacher(teacher, signal),
       clock,
+      stopping: stopping.signal,
     });
     const server = await startServer({
       address: config.listen,
@@ -93,7 +106,9 @@ export async function startScheduler(
       health,
       logger,
       security,
-      release: stop,
+      // Its failure is thrown by release, which waits for it.
+      halt: () => void stopWork().catch(() => undefined),
+      release,
     });
     const { trainerAddress, evaluatorAddress, teacherAddress } = config;
     logger.info(
@@ -102,7 +117,7 @@ export async function startScheduler(
     );
     return server;
   } catch (error) {
-    await stop();
+    await release();
     throw error;
   }
 }

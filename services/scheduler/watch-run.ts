@@ -13,19 +13,24 @@ export interface WatchOptions {
   /** Versions up to this revision are known already. */
   readonly afterRevision: bigint;
   readonly signal: AbortSignal;
+  /** The scheduler is about to end; its reason ends the stream. */
+  readonly stopping: AbortSignal;
 }
 
 /** A reader that is slower than the steps gets the newest of them; versions of the run are merged likewise. Notices stay. */
 const mostWaiting = 256;
 
-/** Ends once the run is over or the signal aborts. */
+/** Ends once the run is over or the signal aborts; throws the reason of `stopping`. */
 export async function* watchRun(options: WatchOptions): AsyncGenerator<WatchRunResponse> {
-  const { runs, bus, run, afterRevision, signal } = options;
+  const { runs, bus, run, afterRevision, signal, stopping } = options;
   const runId = run.state.id;
   const inbox = new Mailbox<WatchRunResponse>({ most: mostWaiting, thin: newest });
   const ended = new AbortController();
   const endedOrAborted = AbortSignal.any([signal, ended.signal]);
   signal.addEventListener('abort', () => inbox.end(), { once: true });
+  const leave = (): void => inbox.end(stopping.reason);
+  stopping.addEventListener('abort', leave);
+  if (stopping.aborted) leave();
   const unsubscribe = await bus.subscribe(runEventSubject(runId, 'progress'), (message) => {
     const event = decodeRunEvent(message);
     if (event?.kind?.$case === 'progress')
@@ -44,6 +49,7 @@ export async function* watchRun(options: WatchOptions): AsyncGenerator<WatchRunR
     yield* inbox;
   } finally {
     ended.abort();
+    stopping.removeEventListener('abort', leave);
     await unsubscribe();
     await following;
   }

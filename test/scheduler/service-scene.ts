@@ -43,6 +43,7 @@ export interface ServiceScene {
   /** What the teacher says of itself; tests change it. */
   readonly teacher: { description: DescribeModelResponse; readonly server: RunningServer };
   readonly health: Client<typeof HealthService>;
+  readonly server: RunningServer;
 }
 
 export async function serviceScene(t: TestContext): Promise<ServiceScene> {
@@ -115,7 +116,7 @@ export async function serviceScene(t: TestContext): Promise<ServiceScene> {
     await bus.close();
     await store.close();
   });
-  return { store, bus, scheduler, spec, teacher: served, health };
+  return { store, bus, scheduler, spec, teacher: served, health, server };
 }
 
 interface SmallCorpus {

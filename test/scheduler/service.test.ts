@@ -370,6 +370,25 @@ test('a mixture is previewed without a run', async (t) => {
   assert.equal(error.reason, 'LOSS_NOT_FINITE');
 });
 
+test('a scheduler that is to end assigns nothing more and sends its watchers elsewhere', async (t) => {
+  const { scheduler, spec, store, server } = await serviceScene(t);
+  const { run } = await scheduler.createRun({ requestId: 'x', spec });
+  const watching = async (): Promise<void> => {
+    for await (const { update } of scheduler.watchRun({ run: run!.id, afterRevision: 0n })) {
+      const measures = update?.$case === 'run' && update.value.state === RunState.MEASURING;
+      if (measures) void server.drain(30_000);
+    }
+  };
+  await assert.rejects(watching(), {
+    code: 'unavailable',
+    message: /The scheduler is stopping; ask another one, or again in a moment\./,
+  });
+  await server.drain(30_000);
+  const left = await store.records.list('runs/');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.deepEqual(await store.records.list('runs/'), left);
+});
+
 test('a watcher that goes away leaves nothing behind', async (t) => {
   const { scheduler, spec } = await serviceScene(t);
   await scheduler.createRun({ requestId: 'watched', spec });
