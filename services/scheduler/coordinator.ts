@@ -13,7 +13,7 @@ import { requestProblem } from './requests.js';
 import { RunLanes } from './run-lanes.js';
 import { isOver, isWorking, type RunState } from './run-state.js';
 import type { RunStore, StoredRun } from './run-store.js';
-import { logMove, tellOthers } from './telling.js';
+import { logMove, noticeTrouble, tellOthers } from './telling.js';
 import { mayPass, reasonOf, stuck } from './trouble.js';
 import { assignWork, outstandingRecord, withdrawWork } from './work-records.js';
 import { failureOf, reportOf } from './work-report.js';
@@ -39,6 +39,8 @@ export interface CoordinatorOptions {
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #lanes = new RunLanes();
+  /** What watchers have been told of a run that cannot be looked after, until it can be again. */
+  readonly #troubles = new Map<string, string>();
   readonly #closing = new AbortController();
   #ticking: Promise<void> | undefined;
 
@@ -251,6 +253,7 @@ export class Coordinator {
       throw error;
     }
     failpoint('scheduler.after_commit');
+    this.#troubles.delete(state.id);
     logMove(this.#options.logger, stored.state, state);
     const attributes = {
       'ddk.run': state.id,
@@ -271,6 +274,8 @@ export class Coordinator {
     const { logger } = this.#options;
     if (mayPass(err) || this.#closing.signal.aborted) {
       logger.error({ runId, err }, 'a run could not be looked after; trying again');
+      if (this.#troubles.get(runId) !== err.message) void noticeTrouble(this.#options, runId, err);
+      this.#troubles.set(runId, err.message);
       return;
     }
     logger.error({ runId, err }, 'a run cannot go on');

@@ -1,5 +1,5 @@
 // The RPCs of the scheduler: what came in is checked, then handed to the core.
-import { type Clock, invalidArgument } from '#base';
+import { type Clock, invalidArgument, type Violation } from '#base';
 import type { Bus } from '#bus';
 import type { SchedulerServiceService } from '#proto/ddk/v1/scheduler';
 import type { DescribeModelResponse } from '#proto/ddk/v1/teacher_scoring';
@@ -32,6 +32,12 @@ export interface HandlerDependencies {
 const longestRequestId = 128;
 const mostIntervalsAtOnce = 10_000;
 
+function requestIdProblems({ length }: string): Violation[] {
+  if (length >= 1 && length <= longestRequestId) return [];
+  const description = `must have 1 to ${longestRequestId} characters, but has ${length}`;
+  return [{ field: 'request_id', description }];
+}
+
 export function schedulerHandlers(
   dependencies: HandlerDependencies,
 ): Implementation<typeof SchedulerServiceService> {
@@ -48,11 +54,7 @@ export function schedulerHandlers(
 
   return {
     async createRun({ requestId, spec }, { signal }) {
-      if (requestId.length < 1 || requestId.length > longestRequestId) {
-        const description = `must have 1 to ${longestRequestId} characters, but has ${requestId.length}`;
-        throw invalidArgument([{ field: 'request_id', description }]);
-      }
-      validateSpec(spec);
+      validateSpec(spec, requestIdProblems(requestId));
       const before = await runOfRequest(store.records, runs, { requestId, spec });
       if (before) return { run: messageOf(before) };
       await checkInputs(spec, store.artifacts, () => describeTeacher(signal));

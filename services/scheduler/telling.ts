@@ -27,6 +27,18 @@ export async function tellOthers(
   }
 }
 
+/** Tells watchers of trouble that may pass, which leaves no trace in the run's record: the store may be what is ill. */
+export function noticeTrouble({ publish, logger }: Telling, runId: string, error: DdkError): Promise<void> {
+  const value = `the run cannot be looked after and waits: ${error.message}`;
+  const event: PublishedKind = {
+    $case: 'progress',
+    value: { interval: 0, progress: { $case: 'notice', value } },
+  };
+  return publish(runId, event).catch((err: unknown) =>
+    logger.warn({ runId, err: DdkError.from(err) }, 'an event could not be published'),
+  );
+}
+
 /** Where a committed transition has taken the run. */
 export function logMove(logger: Logger, before: RunState, after: RunState): void {
   const { phase, interval, attempt, id: runId } = after;

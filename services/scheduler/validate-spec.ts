@@ -20,9 +20,15 @@ const largestK = 1024;
 
 type Note = (field: string, description: string) => void;
 
-/** Throws DdkError invalid_argument with a violation for every problem. Weights are counted against the domains elsewhere. */
-export function validateSpec(spec: RunSpec | undefined): asserts spec is RunSpec {
-  const violations: Violation[] = [];
+/**
+ * Throws DdkError invalid_argument with a violation for every problem, those found `before` in the request among them.
+ * Weights are counted against the domains elsewhere.
+ */
+export function validateSpec(
+  spec: RunSpec | undefined,
+  before: readonly Violation[] = [],
+): asserts spec is RunSpec {
+  const violations = [...before];
   const note: Note = (field, description) => violations.push({ field: `spec.${field}`, description });
   if (spec === undefined) violations.push({ field: 'spec', description: 'is missing' });
   else noteProblems(spec, note);

@@ -270,7 +270,17 @@ test('a run of another student model cannot be gone on from, nor measured, and l
 });
 
 test('a run that has ended can be extended, and a fork of it goes on where it began', async () => {
-  const longer = resultOf(await succeeds(world, ['resume', 'tiny', '--extend', '1', '--json']));
+  const extend = ['resume', 'tiny', '--extend', '1'];
+  const killed = await world.ddk(extend, { env: { DDK_FAILPOINT: 'trainer.before_commit' } });
+  assert.equal(killed.signal, 'SIGKILL');
+  // Given again it would train another interval, and end with other weights than the one that was not killed.
+  const again = await world.ddk(extend);
+  assert.equal(again.code, 1);
+  assert.match(
+    again.stderr,
+    /tiny has not come to the end of its 3 intervals yet: `ddk resume tiny` continues it;/,
+  );
+  const longer = resultOf(await succeeds(world, ['resume', 'tiny', '--json']));
   assert.notEqual(longer.weightsDigest, weightsDigest);
   const csv = (await readFile(inRun('tiny', 'metrics.csv'), 'utf8')).trimEnd().split('\n');
   assert.equal(csv.length, 1 + tinySteps + 3);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DdkError } from '#base';
 import type { Store } from '#store';
+import { decodeRunEvent, runEventSubject } from '#work';
 import { decodeRun } from '../../services/scheduler/run-record.js';
 import type { RunState } from '../../services/scheduler/run-state.js';
 import { workKey } from '../../services/scheduler/work-records.js';
@@ -94,10 +95,17 @@ test('a store that somebody can make writable again is waited for', async (t) =>
   await startFakeWorkers(store, bus);
   const told: DdkError[] = [];
   const runId = await create('patient');
+  const notices: string[] = [];
+  await bus.subscribe(runEventSubject(runId, 'progress'), (message) => {
+    const event = decodeRunEvent(message)?.kind;
+    if (event?.$case !== 'progress' || event.value.progress?.$case !== 'notice') return;
+    notices.push(event.value.progress.value);
+  });
   await coordinator({ onStuck: (error) => told.push(error) });
   const { failures } = await until(runId, (state) => state.phase.kind === 'succeeded');
   assert.equal(failures, 0);
   assert.deepEqual(told, []);
+  assert.deepEqual(notices, ['the run cannot be looked after and waits: The store is read-only.']);
 });
 
 test('work whose record cannot be read pauses its run, which goes on once the record is mended', async (t) => {

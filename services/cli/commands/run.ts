@@ -144,7 +144,31 @@ export async function resumeByName(session: Session, name: string, extendBy: num
     display.result(`${name} goes on; \`ddk watch ${name}\` shows it.`, { run });
     return;
   }
-  await data.holding((claim) => resumeHere(session, known, extendBy, claim));
+  if (extendBy > 0) requireExtensible(known, name);
+  try {
+    await data.holding((claim) => resumeHere(session, known, extendBy, claim));
+  } catch (error) {
+    if (extendBy === 0 || DdkError.from(error).code !== 'cancelled') throw error;
+    // The same command again would add the intervals once more.
+    const message = `Interrupted. \`ddk resume ${name}\` continues where this one was.`;
+    throw new DdkError('cancelled', message, { cause: error, reason: 'RUN_GOES_ON' });
+  }
+}
+
+/** An extension that was interrupted is continued, not made again. */
+function requireExtensible({ state, intervalsPlanned }: Run, name: string): void {
+  const ended: readonly RunState[] = [
+    RunState.SUCCEEDED,
+    RunState.FAILED,
+    RunState.CANCELLED,
+    RunState.PAUSED,
+  ];
+  if (ended.includes(state)) return;
+  throw new DdkError(
+    'failed_precondition',
+    `${name} has not come to the end of its ${intervalsPlanned} intervals yet: \`ddk resume ${name}\` continues it; extend it once it has ended.`,
+    { reason: 'RUN_STATE' },
+  );
 }
 
 async function resumeHere(session: Session, known: Run, extendBy: number, claim: Claim): Promise<void> {

@@ -58,6 +58,8 @@ export function policyViolations(policy: MixturePolicy, domains: number): Violat
         refuse(`mixture.weights[${bad}]`, `must be a finite number of at least 0, but is ${weights[bad]}`);
       } else if (!(weights.reduce((sum, weight) => sum + weight, 0) > 0)) {
         refuse('mixture.weights', 'must leave at least one domain in, but all weights are 0');
+      } else if (weights.reduce((sum, weight) => sum + weight, 0) === Number.POSITIVE_INFINITY) {
+        refuse('mixture.weights', 'must have a finite sum: any scale will do, take a smaller one');
       }
       break;
     }

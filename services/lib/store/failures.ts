@@ -20,7 +20,11 @@ export function isConflict(error: unknown): boolean {
 }
 
 export function artifactMissing(digest: string): DdkError {
-  return new DdkError('not_found', `Artifact ${digest} is not in the store.`, { reason: 'ARTIFACT_MISSING' });
+  return new DdkError(
+    'not_found',
+    `Artifact ${digest} is not in the store; put it there, from its source again if it was deleted.`,
+    { reason: 'ARTIFACT_MISSING' },
+  );
 }
 
 export function artifactDamaged(digest: string, found: string): DdkError {
