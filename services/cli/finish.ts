@@ -29,23 +29,32 @@ interface RunOutcome {
   };
 }
 
-/** Writes all of it into the run's folder and says where. */
-export async function finishRun(data: DataFolder, run: Run): Promise<RunOutcome> {
+/** Writes all of it into the run's folder, first what the run was for, and says where. */
+export async function finishRun(
+  data: Pick<DataFolder, 'store' | 'runFolder'>,
+  run: Run,
+): Promise<RunOutcome> {
   const folder = await folderOf(data, run);
-  const metrics = await writeMetrics(data.store, run, folder);
-  const report = await writeReport(data.store, run, folder);
   const student = path.join(folder, 'student');
   const { weightsDigest } = await writeStudent(data.store, run, student, { replace: true });
-  const past = await new RunPast().follow(run, storedHistory(data.store));
-  const summary = [
-    gapTable(run, past),
-    '',
-    `student  ${student}`,
-    `metrics  ${metrics}`,
-    `report   ${report}`,
-    `weights  ${weightsDigest}`,
-  ].join('\n');
-  return { summary, data: { run, student, metrics, report, weightsDigest } };
+  try {
+    const metrics = await writeMetrics(data.store, run, folder);
+    const report = await writeReport(data.store, run, folder);
+    const past = await new RunPast().follow(run, storedHistory(data.store));
+    const summary = [
+      gapTable(run, past),
+      '',
+      `student  ${student}`,
+      `metrics  ${metrics}`,
+      `report   ${report}`,
+      `weights  ${weightsDigest}`,
+    ].join('\n');
+    return { summary, data: { run, student, metrics, report, weightsDigest } };
+  } catch (cause) {
+    const { code, message, reason } = DdkError.from(cause);
+    const told = `The student is in ${student}, but its metrics and report could not be written: ${message}`;
+    throw new DdkError(code, told, { cause, ...(reason === undefined ? {} : { reason }) });
+  }
 }
 
 /** Writes the metrics of what a run has committed so far into its folder. */
@@ -53,7 +62,7 @@ export async function leaveMetrics(data: DataFolder, run: Run): Promise<void> {
   await writeMetrics(data.store, run, await folderOf(data, run));
 }
 
-async function folderOf(data: DataFolder, run: Run): Promise<string> {
+async function folderOf(data: Pick<DataFolder, 'runFolder'>, run: Run): Promise<string> {
   const folder = data.runFolder(run.spec?.name ?? run.id);
   await makeRunFolder(folder);
   return folder;
@@ -72,8 +81,8 @@ const written = (path: string): UserPath => ({
 
 export async function writeMetrics(store: Store, run: Run, folder: string): Promise<string> {
   const file = path.join(folder, 'metrics.csv');
-  const text = metricsCsv(run.domains, await stepMetrics(store, run));
-  await writingTo(written(file), () => writeFileDurable(file, text));
+  const pieces = metricsCsv(run.domains, await stepMetrics(store, run));
+  await writingTo(written(file), () => writeFileDurable(file, pieces));
   return file;
 }
 

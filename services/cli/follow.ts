@@ -17,6 +17,7 @@ export async function followRun(
   const signal = AbortSignal.any([interrupted, broken]);
   const history = servedHistory(scheduler, signal);
   const past = new RunPast();
+  const warn = (text: string): void => display.warn(text);
   let run: Run | undefined;
   for (let failures = 0; ; ) {
     try {
@@ -26,7 +27,7 @@ export async function followRun(
       )) {
         failures = 0;
         if (update?.$case === 'run') {
-          await past.follow(update.value, history);
+          await past.follow(update.value, history, warn);
           run = update.value;
           display.run(run, past);
           if (isOver(run) || run.state === RunState.PAUSED) return run;
@@ -39,7 +40,7 @@ export async function followRun(
       const failure = DdkError.from(error);
       failures += 1;
       if (!failure.retryable || failures > 10) throw failure;
-      display.warn(`the scheduler does not answer (${failure.message}); trying again`);
+      warn(`the scheduler does not answer (${failure.message}); trying again`);
       await new Promise((resolve) => setTimeout(resolve, 200 * failures));
     }
   }

@@ -51,7 +51,9 @@ class Search {
     const inHand = await trainingInHand(this.#store, run);
     for (const digest of await checkpointsOfRun(records, run)) await this.checkpoint(digest);
     await this.#metrics(inHand?.metricsDigest ?? '');
-    for await (const interval of readIntervals(records, run)) await this.#metrics(interval.metricsDigest);
+    // An interval whose record is lost names nothing; the others keep what is theirs.
+    for await (const { metricsDigest } of readIntervals(records, run, 0, () => {}))
+      await this.#metrics(metricsDigest);
     await this.#manifest(run.spec?.studentDigest, (bytes) => {
       const student = ModelManifest.decode(bytes);
       return [

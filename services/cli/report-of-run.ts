@@ -7,13 +7,19 @@ import { readIntervals } from '../scheduler/history.js';
 import { lastMeasured, runLine } from './display/describe-run.js';
 import { toJson } from './display/json.js';
 import { RunPast } from './display/run-past.js';
-import type { DigestRow, ReportData, ReportInterval, SettingRow } from './report/index.js';
+import {
+  type DigestRow,
+  type ReportData,
+  type ReportInterval,
+  type ReportStep,
+  type SettingRow,
+  StepSummary,
+} from './report/index.js';
 import { stepMetrics } from './run-records.js';
 
 const ppl = (loss: number | undefined): number => (loss === undefined ? Number.NaN : Math.exp(loss));
 
 export async function reportData(store: Store, run: Run, arms: readonly Run[]): Promise<ReportData> {
-  const steps = await stepMetrics(store, run);
   const last = lastMeasured(run);
   const { past, intervals, planned, everyNth } = await intervalsOf(store, run);
   return {
@@ -32,7 +38,7 @@ export async function reportData(store: Store, run: Run, arms: readonly Run[]): 
     intervals,
     intervalsPlanned: planned,
     everyNth,
-    steps: steps.map((s) => reportStep(s, (run.spec?.objective?.gamma ?? 0) > 0)),
+    steps: await stepsOf(store, run),
     arms: arms.map((arm) => ({
       name: arm.spec?.name ?? arm.id,
       finalPerplexity: arm.domains.map((_, d) => ppl(lastMeasured(arm)?.gaps[d]?.studentLoss)),
@@ -77,7 +83,15 @@ function reportInterval({ index, firstStep, gaps, weights }: Interval): ReportIn
   };
 }
 
-function reportStep(s: StepMetrics, asked: boolean) {
+async function stepsOf(store: Store, run: Run): Promise<StepSummary> {
+  const steps = await stepMetrics(store, run);
+  const asked = (run.spec?.objective?.gamma ?? 0) > 0;
+  const summary = new StepSummary(steps.count);
+  for await (const step of steps) summary.add(reportStep(step, asked));
+  return summary;
+}
+
+function reportStep(s: StepMetrics, asked: boolean): ReportStep {
   return {
     step: s.step,
     loss: s.loss,

@@ -1,10 +1,10 @@
 // Runs read straight from the store, for when no scheduler is running.
 import { DdkError } from '#base';
-import { IntervalRecord, Run, type StepMetrics } from '#proto/ddk/v1/types';
+import { IntervalRecord, Run } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
 import { runRecords } from '#work';
 import { readIntervals } from '../scheduler/history.js';
-import { readMetricsLog } from './metrics-log.js';
+import { readMetricsLogs, type StoredSteps } from './metrics-log.js';
 
 /** Newest first. */
 export async function listRuns(store: Store): Promise<Run[]> {
@@ -25,13 +25,11 @@ export async function findRun(store: Store, idOrName: string): Promise<Run> {
 }
 
 /** The metrics of every step that the run has committed, those of the interval in hand too, in order. */
-export async function stepMetrics(store: Store, run: Run): Promise<StepMetrics[]> {
-  const steps: StepMetrics[] = [];
+export async function stepMetrics(store: Store, run: Run): Promise<StoredSteps> {
   const heads = new Set<string>();
   for await (const { metricsDigest } of readIntervals(store.records, run)) heads.add(metricsDigest);
-  for (const head of heads.add((await trainingInHand(store, run))?.metricsDigest ?? ''))
-    for (const step of await readMetricsLog(store.artifacts, head)) steps.push(step);
-  return steps;
+  heads.add((await trainingInHand(store, run))?.metricsDigest ?? '');
+  return readMetricsLogs(store.artifacts, [...heads]);
 }
 
 /** The record of the interval that the run is at, once its training was assigned. */

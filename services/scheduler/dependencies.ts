@@ -1,10 +1,18 @@
 // What the scheduler needs beside its store and bus to get on: teacher, trainer and evaluator, as checks of its health, and the
 // sentences for when they do not answer.
 
-import type { DomainEvaluatorServiceService } from '#proto/ddk/v1/domain_evaluator';
-import type { StudentTrainerServiceService } from '#proto/ddk/v1/student_trainer';
+import { DdkError } from '#base';
 import type { DescribeModelResponse, TeacherScoringServiceService } from '#proto/ddk/v1/teacher_scoring';
-import { answerCheck, type Client, type Dependency, type Health, noAnswer } from '#rpc';
+import {
+  answerCheck,
+  type Client,
+  createClient,
+  type Dependency,
+  type Health,
+  HealthService,
+  noAnswer,
+  type Security,
+} from '#rpc';
 
 type TeacherClient = Client<typeof TeacherScoringServiceService>;
 
@@ -35,34 +43,37 @@ export async function describeTeacher(
   }
 }
 
-/** Whether the workers that are called answer; how they are, their own health tells. */
-export function checkWorkers(
+const workers = [
+  ['trainer', 'student-trainer', 'DDK_TRAINER_ADDRESS', 'ddk.v1.StudentTrainerService'],
+  ['evaluator', 'domain-evaluator', 'DDK_EVALUATOR_ADDRESS', 'ddk.v1.DomainEvaluatorService'],
+] as const;
+
+/**
+ * Adds whether the workers that are called answer, and returns what ends the connections. How they are, their own health
+ * tells: they are asked for no more than the state of their session, which they know without asking anybody, so that
+ * whoever they wait for is not taken for them.
+ */
+export async function checkWorkers(
   health: Health,
-  trainer: Client<typeof StudentTrainerServiceService>,
-  evaluator: Client<typeof DomainEvaluatorServiceService>,
-): void {
-  const workers = [
-    [
-      'trainer',
-      'student-trainer',
-      'DDK_TRAINER_ADDRESS',
-      trainer,
-      (how: object) => trainer.describeStudent({}, how),
-    ],
-    [
-      'evaluator',
-      'domain-evaluator',
-      'DDK_EVALUATOR_ADDRESS',
-      evaluator,
-      (how: object) => evaluator.describeEvaluator({}, how),
-    ],
-  ] as const;
-  for (const [name, service, variable, { address }, describe] of workers) {
+  addresses: Readonly<Record<(typeof workers)[number][0], string>>,
+  security: Security,
+): Promise<() => void> {
+  const clients: Client<typeof HealthService>[] = [];
+  for (const [name, role, variable, served] of workers) {
+    const address = addresses[name];
+    const client = await createClient(HealthService, address, { security });
+    clients.push(client);
     const ask = async (how: object): Promise<string> => {
-      const { checks } = await describe(how);
-      const ill = checks.filter(({ healthy }) => !healthy).map((check) => `${check.name}: ${check.detail}`);
-      return ill.length === 0 ? `${address} is well` : `${address} says ${ill.join('; ')}`;
+      await client.check({ service: `${served}/session` }, how).catch((thrown: unknown) => {
+        const { code, message } = DdkError.from(thrown);
+        if (code !== 'not_found') throw thrown;
+        throw new DdkError('unavailable', `${address} is no ${role}: ${message}`, { cause: thrown });
+      });
+      return `${address} answers`;
     };
-    health.add(name, answerCheck({ ...dependency(`the ${name}`, service, variable, address), ask }));
+    health.add(name, answerCheck({ ...dependency(`the ${name}`, role, variable, address), ask }));
   }
+  return () => {
+    for (const client of clients) client.close();
+  };
 }

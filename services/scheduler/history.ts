@@ -25,15 +25,25 @@ export async function archiveIntervals(
 
 /**
  * Every interval of a run from index `from` on, in order: those before the latest from their records, then the latest as
- * `run` has them. Throws DdkError data_loss where one is missing or damaged.
+ * `run` has them. One that is missing or damaged is left out where `onLost` is told of it, and otherwise ends the reading:
+ * DdkError data_loss, which names the record.
  */
 export async function* readIntervals(
   records: RecordStore,
   run: { readonly id: string; readonly intervals: readonly Interval[] },
   from = 0,
+  onLost?: (error: DdkError) => void,
 ): AsyncGenerator<Interval> {
   const first = run.intervals[0]?.index ?? 0;
-  for (let index = from; index < first; index++) yield archivedInterval(records, run.id, index);
+  for (let index = from; index < first; index++) {
+    const interval = await archivedInterval(records, run.id, index).catch((thrown: unknown) => {
+      const error = DdkError.from(thrown);
+      if (onLost === undefined || error.code !== 'data_loss') throw error;
+      onLost(error);
+      return undefined;
+    });
+    if (interval) yield interval;
+  }
   for (const interval of run.intervals) if (interval.index >= from) yield interval;
 }
 

@@ -144,14 +144,16 @@ async function openWorkers(
   }
   const trainer = await createClient(StudentTrainerServiceService, trainerAddress, { security });
   const evaluator = await createClient(DomainEvaluatorServiceService, evaluatorAddress, { security });
-  checkWorkers(health, trainer, evaluator);
-  return rpcWorkers({
+  const addresses = { trainer: trainerAddress, evaluator: evaluatorAddress };
+  const endChecks = await checkWorkers(health, addresses, security);
+  const workers = rpcWorkers({
     trainer,
     evaluator,
     publish,
     logger,
     onEnd: ({ runId, attempt }, error) => onEnd(runId, attempt, error),
   });
+  return { ...workers, close: () => workers.close().finally(endChecks) };
 }
 
 function tellsOfWork(kind: string | undefined): boolean {

@@ -7,7 +7,6 @@ import { Estimate } from '../../services/cli/display/estimate.js';
 import { jsonDisplay, toJson } from '../../services/cli/display/json.js';
 import { RunPast } from '../../services/cli/display/run-past.js';
 import { table } from '../../services/cli/display/table.js';
-import { metricsCsv } from '../../services/cli/metrics-csv.js';
 import { sampleRun } from './run-fixture.js';
 
 test('an estimate follows the speed of late, not of the slow start', () => {
@@ -100,34 +99,4 @@ test('scripts get JSON, terminals a bar, pipes plain lines', () => {
   assert.equal(chooseVoice({ json: true, terminal: true }), 'json');
   assert.equal(chooseVoice({ json: false, terminal: true }), 'terminal');
   assert.equal(chooseVoice({ json: false, terminal: false }), 'plain');
-});
-
-test('metrics become one line a step with a group of columns a domain', () => {
-  const domain = (id: number, name: string) => ({
-    id,
-    name,
-    trainTokens: 1n,
-    trainWindows: 1n,
-    validationSamples: 1,
-  });
-  const csv = metricsCsv(
-    [domain(0, 'a,b'), domain(1, 'c')],
-    [
-      {
-        step: 1,
-        loss: 2.5,
-        crossEntropy: 2,
-        kl: 0.5,
-        gradientNorm: 1,
-        learningRate: 0.001,
-        tokens: 128n,
-        durationMs: 3,
-        teacherWaitMs: 0,
-        domains: [{ domainId: 1, crossEntropy: 2, kl: 0.5, tokens: 128n }],
-      },
-    ],
-  );
-  const [header, line] = csv.split('\n');
-  assert.ok(header?.endsWith('"cross_entropy:a,b","kl:a,b","tokens:a,b",cross_entropy:c,kl:c,tokens:c'));
-  assert.equal(line, '1,2.5,2,0.5,1,0.001,128,3,0,,,0,2,0.5,128');
 });

@@ -1,6 +1,7 @@
 // A run's past in the command line: read once, followed as the run goes on, and told as if the run had all of it.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { DdkError } from '#base';
 import type { WatchRunResponse } from '#proto/ddk/v1/scheduler';
 import { type Interval, type Run, RunState } from '#proto/ddk/v1/types';
 import { openMemoryStore } from '#store';
@@ -9,7 +10,7 @@ import type { Display } from '../../services/cli/display/display.js';
 import { RunPast } from '../../services/cli/display/run-past.js';
 import type { SchedulerClient } from '../../services/cli/embedded.js';
 import { followRun } from '../../services/cli/follow.js';
-import { servedHistory, storedHistory } from '../../services/cli/history.js';
+import { type History, servedHistory, storedHistory } from '../../services/cli/history.js';
 import { reportData } from '../../services/cli/report-of-run.js';
 import { archiveIntervals } from '../../services/scheduler/history.js';
 import { measuredInterval, pastOf, sampleRun } from './run-fixture.js';
@@ -86,6 +87,48 @@ test('who follows a run reads its past once, then only what it missed', async ()
   assert.equal(asked[0], 0);
   // Pages of ten: at most the rest of a page was read twice.
   assert.ok(asked.length <= intervals.length + 10, `${asked.length} intervals were read`);
+});
+
+test('who follows a run whose history is lost in part is warned once, and sees all but the shares', async () => {
+  const lost = new DdkError('data_loss', "The record runs/r-1/intervals/3 of a run's history is missing.");
+  const seen = [20, 21, 30, length].map(measuredBefore);
+  const whole = scheduler(seen, []);
+  const services = {
+    scheduler: { ...whole, listIntervals: () => Promise.reject(lost) } as SchedulerClient,
+    broken: new AbortController().signal,
+  };
+  const told: string[] = [];
+  const warned: string[] = [];
+  const display: Pick<Display, 'run' | 'warn'> = {
+    run: (run, past) => told.push(gapTable(run, past)),
+    warn: (text) => warned.push(text),
+  };
+  const last = await followRun(services, 'r-1', display as Display, new AbortController().signal);
+  assert.equal(last.interval, length);
+  assert.equal(told.length, seen.length);
+  assert.match(told.at(-1) ?? '', /^code +7\.389 +– +11\.822 +1\.600 +50\.0 % +–$/m);
+  assert.deepEqual(warned, [`${lost.message} Tables are shown without shares of training.`]);
+});
+
+test('a past with a hole keeps its start, and is an error for who takes no warning', async () => {
+  const store = openMemoryStore();
+  const run = measuredBefore(length);
+  await archiveIntervals(
+    store.records,
+    run.id,
+    intervals.slice(0, length - 1).filter(({ index }) => index !== 3),
+  );
+  const hole = /The record runs\/r-1\/intervals\/3 of a run's history is missing\./;
+  await assert.rejects(new RunPast().follow(run, storedHistory(store)), hole);
+  const warned: string[] = [];
+  const past = await new RunPast().follow(run, storedHistory(store), (text) => warned.push(text));
+  assert.match(warned.join(), hole);
+  assert.match(gapTable(run, past), /^code +7\.389 +14\.778 +11\.822 +1\.600 +50\.0 % +–$/m);
+  const unanswered: History = async function* () {
+    yield intervals[0]!;
+    throw new DdkError('unavailable', 'nobody answers');
+  };
+  await assert.rejects(new RunPast().follow(run, unanswered, assert.fail), /nobody answers/);
 });
 
 test('a report of a long history shows some of it, the first and the last among them', async () => {

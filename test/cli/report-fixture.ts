@@ -1,6 +1,6 @@
 // A run that never was, for tests of the report: four domains whose gaps close at different speeds.
 import { keyedNormals } from '#base';
-import type { ReportData } from '../../services/cli/report/index.js';
+import { type ReportData, type ReportStep, StepSummary } from '../../services/cli/report/index.js';
 
 const names = ['typescript', 'markdown', 'json', 'licences'];
 const teacher = [3.1, 8.4, 2.2, 1.9];
@@ -12,7 +12,6 @@ export interface FixtureOptions {
 }
 
 export function reportFixture({ intervals = 6, stepsPerInterval = 50 }: FixtureOptions = {}): ReportData {
-  const noise = keyedNormals(3, 'test/report', intervals * stepsPerInterval + 1, 1);
   const perplexities = (interval: number) =>
     start.map(
       (from, domain) =>
@@ -60,21 +59,7 @@ export function reportFixture({ intervals = 6, stepsPerInterval = 50 }: FixtureO
     intervals: measured,
     intervalsPlanned: intervals,
     everyNth: 1,
-    steps: Array.from({ length: intervals * stepsPerInterval }, (_, index) => {
-      const progress = index / (intervals * stepsPerInterval);
-      const wobble = 0.03 * noise[index]!;
-      const ce = 1.1 + 1.3 * Math.exp(-4 * progress) + wobble;
-      const kl = 0.25 + 0.9 * Math.exp(-5 * progress) + wobble / 2;
-      return {
-        step: index + 1,
-        loss: ce + 0.2 * kl,
-        ce,
-        kl,
-        gradientNorm: 0.6 + 3 * Math.exp(-8 * progress) + 0.1 * Math.abs(noise[index]!),
-        tokensPerSecond: 14_000 + 600 * noise[index]!,
-        learningRate: 1e-3 * Math.min(1, (index + 1) / 20) * (0.55 + 0.45 * Math.cos(Math.PI * progress)),
-      };
-    }),
+    steps: summaryOf(fixtureSteps({ intervals, stepsPerInterval })),
     arms: [
       { name: 'KD, equal sampling', finalPerplexity: final.map((value, i) => value * (1.02 + 0.03 * i)) },
       {
@@ -83,4 +68,29 @@ export function reportFixture({ intervals = 6, stepsPerInterval = 50 }: FixtureO
       },
     ],
   };
+}
+
+export function summaryOf(steps: readonly ReportStep[]): StepSummary {
+  const summary = new StepSummary(steps.length);
+  for (const step of steps) summary.add(step);
+  return summary;
+}
+
+export function fixtureSteps({ intervals = 6, stepsPerInterval = 50 }: FixtureOptions = {}): ReportStep[] {
+  const noise = keyedNormals(3, 'test/report', intervals * stepsPerInterval + 1, 1);
+  return Array.from({ length: intervals * stepsPerInterval }, (_, index) => {
+    const progress = index / (intervals * stepsPerInterval);
+    const wobble = 0.03 * noise[index]!;
+    const ce = 1.1 + 1.3 * Math.exp(-4 * progress) + wobble;
+    const kl = 0.25 + 0.9 * Math.exp(-5 * progress) + wobble / 2;
+    return {
+      step: index + 1,
+      loss: ce + 0.2 * kl,
+      ce,
+      kl,
+      gradientNorm: 0.6 + 3 * Math.exp(-8 * progress) + 0.1 * Math.abs(noise[index]!),
+      tokensPerSecond: 14_000 + 600 * noise[index]!,
+      learningRate: 1e-3 * Math.min(1, (index + 1) / 20) * (0.55 + 0.45 * Math.cos(Math.PI * progress)),
+    };
+  });
 }

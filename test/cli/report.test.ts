@@ -1,8 +1,8 @@
 // The report is one safe, self-contained and complete file, whatever the run looked like.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type ReportData, renderReport } from '../../services/cli/report/index.js';
-import { reportFixture } from './report-fixture.js';
+import { type ReportData, type ReportStep, renderReport } from '../../services/cli/report/index.js';
+import { fixtureSteps, reportFixture, summaryOf } from './report-fixture.js';
 
 const plotKeys = ['ratios', 'mixture', 'losses', 'throughput', 'gradient-norm', 'learning-rate'];
 
@@ -93,6 +93,51 @@ describe('a report', () => {
   });
 });
 
+describe('the summary of steps', () => {
+  const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
+  // 1003 steps: 201 buckets of five, the last of three; 39 rows of 26, the last of 15.
+  const steps = fixtureSteps({ intervals: 1, stepsPerInterval: 1003 });
+  const parts = (size: number): ReportStep[][] =>
+    Array.from({ length: Math.ceil(steps.length / size) }, (_, i) => steps.slice(i * size, (i + 1) * size));
+
+  test('has the mean, least and greatest of as many neighbours as leave at most 250 points', () => {
+    const line = summaryOf(steps).line('loss');
+    const expected = parts(5).map((members) => {
+      const losses = members.map(({ loss }) => loss);
+      const [x, y] = [mean(members.map(({ step }) => step)), mean(losses)];
+      return { x, y, low: Math.min(...losses), high: Math.max(...losses) };
+    });
+    assert.equal(expected.length, 201);
+    assert.deepEqual(line, expected);
+  });
+
+  test('has a row for as many neighbours as leave at most 40 rows, with the last of their steps', () => {
+    const summary = summaryOf(steps);
+    assert.equal(summary.stepsPerRow, 26);
+    const expected = parts(26).map((members) => ({
+      step: members.at(-1)?.step,
+      ce: mean(members.map(({ ce }) => ce)),
+      learningRate: mean(members.map(({ learningRate }) => learningRate)),
+    }));
+    assert.deepEqual(
+      summary.rows().map(({ step, ce, learningRate }) => ({ step, ce, learningRate })),
+      expected,
+    );
+  });
+
+  test('leaves out what is not finite, and keeps what it is of all steps', () => {
+    const gap = steps.map((step) => ({ ...step, kl: step.step <= 10 ? Number.NaN : step.kl }));
+    const summary = summaryOf(gap);
+    assert.equal(summary.line('kl')[0]?.x, 13);
+    assert.equal(summary.mean('kl'), mean(steps.slice(10).map(({ kl }) => kl)));
+    assert.equal(summary.highest('learningRate'), Math.max(...steps.map((step) => step.learningRate)));
+    assert.deepEqual([summary.first?.step, summary.last?.step], [1, 1003]);
+    const unknown = summaryOf(steps.map((step) => ({ ...step, kl: Number.NaN })));
+    assert.deepEqual(unknown.line('kl'), []);
+    assert.ok(unknown.rows().every(({ kl }) => Number.isNaN(kl)));
+  });
+});
+
 describe('hostile names', () => {
   const evil = `</title></svg><script>alert(1)</script>"'><img src=x onerror=alert(1)> &amp; \u202egpj.\u0000exe`;
   const fixture = reportFixture({ intervals: 2, stepsPerInterval: 4 });
@@ -140,7 +185,7 @@ describe('unusual runs', () => {
   test('one interval that was measured and not trained', async () => {
     const fixture = reportFixture({ intervals: 1, stepsPerInterval: 1 });
     const only = { ...fixture.intervals[0]!, weights: [] };
-    const page = await renderReport({ ...fixture, intervals: [only], steps: [] });
+    const page = await renderReport({ ...fixture, intervals: [only], steps: summaryOf([]) });
     assert.doesNotMatch(figureOf(page, 'ratios'), /NaN/);
     assert.doesNotMatch(page, /id="mixture"|id="losses"/);
     assert.match(page, /No steps were trained/);
@@ -169,7 +214,7 @@ describe('unusual runs', () => {
       intervals: [],
       intervalsPlanned: 0,
       everyNth: 1,
-      steps: [],
+      steps: summaryOf([]),
       arms: [],
     });
     assert.doesNotMatch(page.replace(/<style>[\s\S]*?<\/style>/, ''), /NaN|Infinity|undefined/);
@@ -179,11 +224,13 @@ describe('unusual runs', () => {
     const fixture = reportFixture({ intervals: 3, stepsPerInterval: 5 });
     const page = await renderReport({
       ...fixture,
-      steps: fixture.steps.map((step) => ({
-        ...step,
-        kl: Number.NaN,
-        gradientNorm: Number.POSITIVE_INFINITY,
-      })),
+      steps: summaryOf(
+        fixtureSteps({ intervals: 3, stepsPerInterval: 5 }).map((step) => ({
+          ...step,
+          kl: Number.NaN,
+          gradientNorm: Number.POSITIVE_INFINITY,
+        })),
+      ),
       domains: fixture.domains.map((domain, i) =>
         i === 0 ? { ...domain, finalPerplexity: Number.NaN } : domain,
       ),

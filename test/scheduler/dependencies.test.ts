@@ -21,8 +21,15 @@ import { startScheduler } from '../../services/scheduler/service.js';
 const never = () => Promise.reject(new DdkError('unimplemented', 'It is not asked here.'));
 async function* nothing(): AsyncGenerator<never> {}
 
-async function serve(t: TestContext, ...services: ServerSettings['services']): Promise<RunningServer> {
+/** A server of these services. What they need beside their session, `needs` checks. */
+async function serve(
+  t: TestContext,
+  services: ServerSettings['services'],
+  needs: (health: Health) => void = () => {},
+): Promise<RunningServer> {
   const health = new Health({ logger: silentLogger });
+  health.set('session', true, 'cpu');
+  needs(health);
   const server = await startServer({ address: '127.0.0.1:0', services, health, logger: silentLogger });
   t.after(() => server.close());
   return server;
@@ -33,17 +40,12 @@ const teacher = service(TeacherScoringServiceService, {
   scoreSequences: nothing,
 });
 const trainer = service(StudentTrainerServiceService, {
-  // It cannot work for the moment, which is for its own health to say.
-  describeStudent: async () =>
-    DescribeStudentResponse.fromPartial({ checks: [{ name: 'session', healthy: false, detail: 'full' }] }),
+  describeStudent: never,
   trainInterval: nothing,
   getProgress: never,
   exportStudent: never,
 });
-const evaluator = service(DomainEvaluatorServiceService, {
-  describeEvaluator: async () => DescribeEvaluatorResponse.create({}),
-  evaluateGaps: nothing,
-});
+const evaluator = service(DomainEvaluatorServiceService, { describeEvaluator: never, evaluateGaps: nothing });
 
 /** The statuses of a scheduler with these addresses, without the name of its service, and what its log warns of. */
 async function healthWith(
@@ -72,7 +74,7 @@ async function healthWith(
 }
 
 test('a scheduler serves while teacher, trainer and evaluator answer', async (t) => {
-  const { address } = await serve(t, teacher, trainer, evaluator);
+  const { address } = await serve(t, [teacher, trainer, evaluator]);
   const { statuses } = await healthWith(t, {
     teacherAddress: address,
     trainerAddress: address,
@@ -85,8 +87,40 @@ test('a scheduler serves while teacher, trainer and evaluator answer', async (t)
   );
 });
 
+test('workers that cannot work answer, and so do those that wait for a teacher who never answers', async (t) => {
+  const { address } = await serve(t, [teacher]);
+  const waiting = new Health({ logger: silentLogger });
+  waiting.add('teacher', () => new Promise(() => {}));
+  const describe = async () => ({ checks: [...(await waiting.report()).checks] });
+  const workers = [
+    service(StudentTrainerServiceService, {
+      describeStudent: async () => DescribeStudentResponse.fromPartial(await describe()),
+      trainInterval: nothing,
+      getProgress: never,
+      exportStudent: never,
+    }),
+    service(DomainEvaluatorServiceService, {
+      describeEvaluator: async () => DescribeEvaluatorResponse.fromPartial(await describe()),
+      evaluateGaps: nothing,
+    }),
+  ];
+  const worker = await serve(t, workers, (health) => {
+    health.set('session', false, 'the device is out of memory');
+    health.add('teacher', () => new Promise(() => {}));
+  });
+  const { statuses, warnings } = await healthWith(t, {
+    teacherAddress: address,
+    trainerAddress: worker.address,
+    evaluatorAddress: worker.address,
+  });
+  assert.equal(statuses['service/trainer'], 'SERVING');
+  assert.equal(statuses['service/evaluator'], 'SERVING');
+  assert.equal(statuses.service, 'SERVING');
+  assert.deepEqual(warnings, []);
+});
+
 test('one that is away, or is something else, is told by name, address and remedy', async (t) => {
-  const { address } = await serve(t, teacher);
+  const { address } = await serve(t, [teacher]);
   const { statuses, warnings } = await healthWith(t, {
     teacherAddress: address,
     trainerAddress: address,

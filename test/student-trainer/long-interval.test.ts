@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, systemClock } from '#base';
 import { IntervalRecord, Run, WorkState } from '#proto/ddk/v1/types';
 import { readCheckpoint } from '#train';
-import { readMetricsLog } from '../../services/cli/metrics-log.js';
+import { readMetricsLogs } from '../../services/cli/metrics-log.js';
 import { recordKey, runId, type TrainerScene, trainerScene, trainUntil } from './scene.js';
 
 const endStep = 40;
@@ -36,8 +36,11 @@ async function checkpointsOf({ store }: TrainerScene): Promise<string[]> {
   return found;
 }
 
-const stepsOf = async ({ store }: TrainerScene, digest: string): Promise<number[]> =>
-  (await readMetricsLog(store.artifacts, digest)).map(({ step }) => step);
+async function stepsOf({ store }: TrainerScene, digest: string): Promise<number[]> {
+  const steps: number[] = [];
+  for await (const { step } of await readMetricsLogs(store.artifacts, [digest])) steps.push(step);
+  return steps;
+}
 
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1);
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { StepMetrics, StepMetricsLog } from '#proto/ddk/v1/types';
 import { type ArtifactStore, openMemoryStore } from '#store';
-import { metricsLogLinks, readMetricsLog } from '../../services/cli/metrics-log.js';
+import { metricsLogLinks, readMetricsLogs } from '../../services/cli/metrics-log.js';
 import { MetricsLog } from '../../services/student-trainer/metrics-log.js';
 import { collect, hasCode } from '../lib/store/contract.js';
 
@@ -16,7 +16,7 @@ const stepOf = (step: number): StepMetrics =>
   });
 
 const stepsOf = async (artifacts: ArtifactStore, head: string): Promise<number[]> =>
-  (await readMetricsLog(artifacts, head)).map(({ step }) => step);
+  (await collect(await readMetricsLogs(artifacts, [head]))).map(({ step }) => step);
 
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1);
 

@@ -58,10 +58,8 @@ export async function tellRun(
 ): Promise<void> {
   const past = new RunPast();
   const intervals: Interval[] = [];
-  for await (const interval of history(run)) {
-    past.add(interval);
-    if (options.json) intervals.push(interval);
-  }
+  if (!options.json) await past.follow(run, history, (text) => display.warn(text));
+  else for await (const interval of history(run)) intervals.push(interval);
   const lines = [
     `run         ${run.spec?.name ?? run.id}  (${run.id})`,
     `state       ${runLine(run)}`,
@@ -81,7 +79,8 @@ export async function watchRun(session: Session, name: string): Promise<void> {
   const run = await findRun(data.store, name);
   const running = isOver(run) ? undefined : await session.running();
   if (!running) {
-    display.run(run, await new RunPast().follow(run, storedHistory(data.store)));
+    const past = await new RunPast().follow(run, storedHistory(data.store), (text) => display.warn(text));
+    display.run(run, past);
     const idle = !isOver(run) && run.state !== RunState.PAUSED;
     display.result(
       idle

@@ -1,7 +1,5 @@
 // Fewer points than steps: a plot has some hundred columns of pixels, a run may have a million steps.
 
-import { mean } from './numbers.js';
-
 /** The mean of a bucket of neighbouring points. */
 export interface Point {
   readonly x: number;
@@ -10,19 +8,60 @@ export interface Point {
   readonly high: number;
 }
 
-/** At most `buckets` points, each the mean of as many neighbours; points that are not finite are left out. */
-export function downsample(xs: readonly number[], ys: readonly number[], buckets: number): Point[] {
-  const size = Math.max(1, Math.ceil(xs.length / buckets));
-  const points: Point[] = [];
-  for (let start = 0; start < xs.length; start += size) {
-    const members = ys.slice(start, start + size).filter(Number.isFinite);
-    if (members.length === 0) continue;
-    points.push({
-      x: mean(xs.slice(start, start + size)),
-      y: mean(members),
-      low: members.reduce((low, value) => Math.min(low, value)),
-      high: members.reduce((high, value) => Math.max(high, value)),
-    });
+/** Neighbouring points, added up; those that are not finite count for `lastX` and the middle of the bucket only. */
+export interface Bucket extends Point {
+  readonly lastX: number;
+}
+
+interface Sums {
+  points: number;
+  xs: number;
+  lastX: number;
+  finite: number;
+  ys: number;
+  low: number;
+  high: number;
+}
+
+/** Takes `count` points one by one into at most `buckets` buckets of as many neighbours each, and keeps no more than these. */
+export class Buckets {
+  readonly size: number;
+  readonly #all: Sums[] = [];
+
+  constructor(count: number, buckets: number) {
+    this.size = Math.max(1, Math.ceil(count / buckets));
   }
-  return points;
+
+  add(x: number, y: number): void {
+    let sums = this.#all.at(-1);
+    if (sums === undefined || sums.points === this.size) {
+      const [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+      sums = { points: 0, xs: 0, lastX: x, finite: 0, ys: 0, low, high };
+      this.#all.push(sums);
+    }
+    sums.points += 1;
+    sums.xs += x;
+    sums.lastX = x;
+    if (!Number.isFinite(y)) return;
+    sums.finite += 1;
+    sums.ys += y;
+    sums.low = Math.min(sums.low, y);
+    sums.high = Math.max(sums.high, y);
+  }
+
+  /** In order. `y` is NaN where no point of a bucket is finite. */
+  get all(): Bucket[] {
+    return this.#all.map(({ points, xs, lastX, finite, ys, low, high }) => ({
+      x: xs / points,
+      y: ys / finite,
+      low,
+      high,
+      lastX,
+    }));
+  }
+
+  /** The buckets in which something is finite. */
+  get points(): Point[] {
+    return this.all.flatMap(({ x, y, low, high }) => (Number.isNaN(y) ? [] : [{ x, y, low, high }]));
+  }
 }

@@ -1,13 +1,10 @@
 // Which plots a report has, and what each is made of.
-import { downsample, type Point } from './downsample.js';
 import { type Line, linePlot } from './line-plot.js';
 import { mixturePlot } from './mixture-plot.js';
-import { mean, measured, ratio, share } from './numbers.js';
+import { measured, ratio, share } from './numbers.js';
 import type { Plot } from './plot.js';
-import type { ReportData, ReportInterval, ReportStep } from './report-data.js';
-
-/** Points a line: as many as columns of pixels that can be told apart. */
-const maxPoints = 250;
+import type { ReportData, ReportInterval } from './report-data.js';
+import type { StepFigure } from './step-summary.js';
 
 /** The plots over intervals. */
 export function intervalPlots(data: ReportData): Plot[] {
@@ -19,25 +16,15 @@ export function intervalPlots(data: ReportData): Plot[] {
 
 /** The plots over steps; none where nothing was trained. */
 export function stepPlots({ steps, intervals }: ReportData): Plot[] {
-  if (steps.length === 0) return [];
+  const { first, last } = steps;
+  if (first === undefined || last === undefined) return [];
   const boundaries = intervals.slice(1).map(({ step }) => step);
-  const over = (pick: (step: ReportStep) => number): Point[] =>
-    downsample(
-      steps.map(({ step }) => step),
-      steps.map(pick),
-      maxPoints,
-    );
-  const first = steps[0]!;
-  const last = steps.at(-1)!;
   const losses: readonly Line[] = [
-    { name: 'loss', points: over(({ loss }) => loss), colour: 0 },
-    { name: 'cross-entropy', points: over(({ ce }) => ce), colour: 1 },
-    { name: 'divergence', points: over(({ kl }) => kl), colour: 2 },
+    { name: 'loss', points: steps.line('loss'), colour: 0 },
+    { name: 'cross-entropy', points: steps.line('ce'), colour: 1 },
+    { name: 'divergence', points: steps.line('kl'), colour: 2 },
   ].filter(({ points }) => points.length > 0);
-  const speed = mean(steps.map(({ tokensPerSecond }) => tokensPerSecond));
-  const one = (pick: (step: ReportStep) => number): readonly Line[] => [
-    { name: '', points: over(pick), colour: 0 },
-  ];
+  const one = (figure: StepFigure): readonly Line[] => [{ name: '', points: steps.line(figure), colour: 0 }];
   const shared = { boundaries, dots: false, endLabels: false } as const;
   return [
     {
@@ -49,10 +36,10 @@ export function stepPlots({ steps, intervals }: ReportData): Plot[] {
     {
       key: 'throughput',
       title: 'Throughput',
-      description: `Training positions a second by step, ${measured(speed)} on average.`,
+      description: `Training positions a second by step, ${measured(steps.mean('tokensPerSecond'))} on average.`,
       spec: linePlot({
         ...shared,
-        lines: one(({ tokensPerSecond }) => tokensPerSecond),
+        lines: one('tokensPerSecond'),
         yTitle: 'tokens a second',
         yFormat: '~s',
         include: [0],
@@ -61,10 +48,10 @@ export function stepPlots({ steps, intervals }: ReportData): Plot[] {
     {
       key: 'gradient-norm',
       title: 'Gradient norm',
-      description: `Norm of the gradient before clipping by step, ${measured(mean(steps.map(({ gradientNorm }) => gradientNorm)))} on average.`,
+      description: `Norm of the gradient before clipping by step, ${measured(steps.mean('gradientNorm'))} on average.`,
       spec: linePlot({
         ...shared,
-        lines: one(({ gradientNorm }) => gradientNorm),
+        lines: one('gradientNorm'),
         yTitle: 'norm before clipping',
         yFormat: '~g',
       }),
@@ -72,10 +59,10 @@ export function stepPlots({ steps, intervals }: ReportData): Plot[] {
     {
       key: 'learning-rate',
       title: 'Learning rate',
-      description: `Learning rate by step, at most ${measured(steps.reduce((high, { learningRate }) => Math.max(high, learningRate), 0))}.`,
+      description: `Learning rate by step, at most ${measured(steps.highest('learningRate'))}.`,
       spec: linePlot({
         ...shared,
-        lines: one(({ learningRate }) => learningRate),
+        lines: one('learningRate'),
         yTitle: 'learning rate',
         yFormat: '~g',
         include: [0],
@@ -118,7 +105,7 @@ function extremes(intervals: readonly ReportInterval[]): string {
 }
 
 function mixture({ domains, intervals, steps }: ReportData): Plot {
-  const lastStep = steps.at(-1)?.step ?? intervals.at(-1)?.step ?? 0;
+  const lastStep = steps.last?.step ?? intervals.at(-1)?.step ?? 0;
   const planned = intervals.filter(({ weights }) => weights.length > 0);
   const weights = planned.at(-1)?.weights ?? [];
   const largest = weights.reduce((best, weight, index) => (weight > (weights[best] ?? 0) ? index : best), 0);

@@ -1,7 +1,7 @@
 // A run as one HTML file: no scripts, nothing loaded from elsewhere, readable without seeing the plots.
 import { html, type Markup, markup, nothing } from './html.js';
 import { domainLegend } from './legend.js';
-import { geometricMean, grouped, mean, measured, ratio } from './numbers.js';
+import { geometricMean, grouped, measured, ratio } from './numbers.js';
 import { drawPlot, type Plot } from './plot.js';
 import { intervalPlots, stepPlots } from './plots.js';
 import type { ReportData } from './report-data.js';
@@ -62,10 +62,10 @@ function tiles({ domains, intervalsPlanned, steps }: ReportData): Markup[] {
     tile('Widest gap', ratio(widest(final)), `${ratio(widest(start))} at the start`),
     tile(
       'Steps',
-      grouped(steps.at(-1)?.step ?? 0),
+      grouped(steps.last?.step ?? 0),
       `in ${intervalsPlanned} ${intervalsPlanned === 1 ? 'interval' : 'intervals'}`,
     ),
-    tile('Throughput', measured(mean(steps.map((s) => s.tokensPerSecond))), 'tokens a second while training'),
+    tile('Throughput', measured(steps.mean('tokensPerSecond')), 'tokens a second while training'),
   ];
 }
 

@@ -1,4 +1,5 @@
 // What a report is made of: plain data, independent of how runs are stored.
+import type { StepSummary } from './step-summary.js';
 
 export interface ReportData {
   /** Name of the run. */
@@ -17,8 +18,7 @@ export interface ReportData {
   /** All that were given a mixture. */
   readonly intervalsPlanned: number;
   readonly everyNth: number;
-  /** In order; empty where nothing was trained. */
-  readonly steps: readonly ReportStep[];
+  readonly steps: StepSummary;
   /** Other runs over the same domains and validation text. */
   readonly arms: readonly ComparisonArm[];
 }
@@ -56,20 +56,6 @@ export interface ReportInterval {
   readonly weights: readonly number[];
   readonly studentPerplexity: readonly number[];
   readonly teacherPerplexity: readonly number[];
-}
-
-export interface ReportStep {
-  /** Counted from 1. */
-  readonly step: number;
-  readonly loss: number;
-  /** Cross-entropy, nats a position. */
-  readonly ce: number;
-  /** Divergence from the teacher, nats a position; NaN where no teacher was asked. */
-  readonly kl: number;
-  /** Before clipping. */
-  readonly gradientNorm: number;
-  readonly tokensPerSecond: number;
-  readonly learningRate: number;
 }
 
 export interface ComparisonArm {

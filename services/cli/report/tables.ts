@@ -1,11 +1,9 @@
 // The tables of a report: results by domain, settings, digests, and the numbers behind the plots.
 import { html, type Markup, nothing } from './html.js';
 import { swatch } from './legend.js';
-import { geometricMean, grouped, mean, measured, perplexity, ratio, share } from './numbers.js';
-import type { ReportData, ReportDomain, ReportStep, SettingRow } from './report-data.js';
-
-/** Rows of the table behind the plots over steps. */
-const maxStepRows = 40;
+import { geometricMean, grouped, measured, perplexity, ratio, share } from './numbers.js';
+import type { ReportData, ReportDomain, SettingRow } from './report-data.js';
+import type { StepFigure, StepSummary } from './step-summary.js';
 
 export function domainTable({ domains, arms }: ReportData): Markup {
   const widest = Math.max(1, ...domains.map(gap).filter(Number.isFinite));
@@ -84,23 +82,21 @@ export function intervalTable(data: ReportData, what: 'ratios' | 'weights'): Mar
 }
 
 /** The numbers of the plots over steps: means of as many neighbouring steps as keep the table short. */
-export function stepTable(steps: readonly ReportStep[]): Markup {
-  const size = Math.max(1, Math.ceil(steps.length / maxStepRows));
-  const buckets = Array.from({ length: Math.ceil(steps.length / size) }, (_, i) =>
-    steps.slice(i * size, (i + 1) * size),
-  );
-  const columns: readonly (readonly [string, (step: ReportStep) => number])[] = [
-    ['Loss', (s) => s.loss],
-    ['Cross-entropy', (s) => s.ce],
-    ['Divergence', (s) => s.kl],
-    ['Gradient norm', (s) => s.gradientNorm],
-    ['Tokens a second', (s) => s.tokensPerSecond],
-    ['Learning rate', (s) => s.learningRate],
+export function stepTable(steps: StepSummary): Markup {
+  const columns: readonly (readonly [string, StepFigure])[] = [
+    ['Loss', 'loss'],
+    ['Cross-entropy', 'ce'],
+    ['Divergence', 'kl'],
+    ['Gradient norm', 'gradientNorm'],
+    ['Tokens a second', 'tokensPerSecond'],
+    ['Learning rate', 'learningRate'],
   ];
-  return html`<div class="scroll"><table><caption>${size === 1 ? 'Every step.' : `Means of ${size} steps each; the first column is the last of them.`}</caption>
+  return html`<div class="scroll"><table><caption>${steps.stepsPerRow === 1 ? 'Every step.' : `Means of ${steps.stepsPerRow} steps each; the first column is the last of them.`}</caption>
 <thead><tr><th scope="col" class="number">Step</th>${columns.map(([name]) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
-<tbody>${buckets.map(
-    (bucket) =>
-      html`<tr><th scope="row" class="number">${grouped(bucket.at(-1)!.step)}</th>${columns.map(([, pick]) => html`<td class="number">${measured(mean(bucket.map(pick)))}</td>`)}</tr>`,
-  )}</tbody></table></div>`;
+<tbody>${steps
+    .rows()
+    .map(
+      (row) =>
+        html`<tr><th scope="row" class="number">${grouped(row.step)}</th>${columns.map(([, figure]) => html`<td class="number">${measured(row[figure])}</td>`)}</tr>`,
+    )}</tbody></table></div>`;
 }

@@ -1,6 +1,6 @@
 // Files that survive a crash: whole or not there at all, and on the disk once the call returns.
 
-import { link, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
+import { link, mkdir, open, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { DdkError } from './errors.js';
 
@@ -58,10 +58,13 @@ async function isFolder(path: string): Promise<boolean> {
   return found !== undefined;
 }
 
-async function writeSynced(path: string, data: Uint8Array | string): Promise<void> {
+/** What is written; pieces are written one after the other as they come, so that a large file is never in memory. */
+type FileData = Uint8Array | string | AsyncIterable<Uint8Array | string>;
+
+async function writeSynced(path: string, data: FileData): Promise<void> {
   const handle = await open(path, 'wx');
   try {
-    await handle.writeFile(data);
+    await writeFile(handle, data);
     await handle.sync();
   } finally {
     await handle.close();
@@ -75,11 +78,11 @@ async function removeLitter(path: string): Promise<void> {
 
 /**
  * Replaces or creates a file: readers see the old bytes or the new ones, never a mixture, also after a power failure.
- * The folder must exist. Errors are those of the operating system, as DdkError.
+ * The folder must exist. Errors are those of the operating system, as DdkError, or of whoever makes the pieces.
  */
 export async function writeFileDurable(
   path: string,
-  data: Uint8Array | string,
+  data: FileData,
   options: DurableOptions = {},
 ): Promise<void> {
   const temporary = temporaryPath(path, options);

@@ -1,5 +1,16 @@
-// Formats that are not read, told by a file's name. As plain text they would be learnt with their braces and commas.
+// Formats, told by the end of a file's name, in capitals or not. Those that are not read would, as plain text, be learnt with
+// their braces and commas.
 import { DdkError } from '#base';
+
+/** What a folder is searched for. */
+export const textFormats = ['.txt', '.jsonl', '.jsonl.gz', '.parquet'] as const;
+export type TextFormat = (typeof textFormats)[number];
+
+/** Undefined for every other name; what it stands for is plain text where it is read at all. */
+export function formatOf(path: string): TextFormat | undefined {
+  const name = path.toLowerCase();
+  return textFormats.find((ending) => name.endsWith(ending));
+}
 
 const plainText = 'rename it to .txt if its text as it stands is what is to be learnt';
 

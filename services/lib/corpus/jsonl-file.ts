@@ -4,6 +4,7 @@ import { DdkError } from '#base';
 import type { ChatStyle } from './chat.js';
 import { fileChunks, gunzipChunks, type OnRead, readLines } from './chunks.js';
 import type { Document } from './document.js';
+import { formatOf } from './formats.js';
 import { recordDocuments } from './record.js';
 import { checkUtf8 } from './utf8.js';
 
@@ -13,7 +14,7 @@ export async function* readJsonlFile(
   style: ChatStyle,
   onRead: OnRead,
 ): AsyncGenerator<Document> {
-  const chunks = path.endsWith('.gz') ? gunzipChunks(path, onRead) : fileChunks(path, onRead);
+  const chunks = formatOf(path) === '.jsonl.gz' ? gunzipChunks(path, onRead) : fileChunks(path, onRead);
   for await (const { bytes, number, offset } of readLines(chunks, path)) {
     const where = `${path}, line ${number},`;
     checkUtf8(bytes, where, offset);

@@ -4,7 +4,7 @@ import { DdkError } from '#base';
 import type { ChatStyle } from './chat.js';
 import type { OnRead } from './chunks.js';
 import { type Document, documentBytes } from './document.js';
-import { refuseOtherFormats } from './formats.js';
+import { formatOf, refuseOtherFormats } from './formats.js';
 import { readJsonlFile } from './jsonl-file.js';
 import { readParquetFile } from './parquet-file.js';
 import type { SourceFile } from './sources.js';
@@ -27,8 +27,15 @@ export async function* readDocuments(
 }
 
 function readFile(path: string, style: ChatStyle, onRead: OnRead): AsyncIterable<Document> {
-  if (path.endsWith('.jsonl') || path.endsWith('.jsonl.gz')) return readJsonlFile(path, style, onRead);
-  if (path.endsWith('.parquet')) return readParquetFile(path, style, onRead);
-  refuseOtherFormats([path]);
-  return readTextFile(path, onRead);
+  switch (formatOf(path)) {
+    case '.jsonl':
+    case '.jsonl.gz':
+      return readJsonlFile(path, style, onRead);
+    case '.parquet':
+      return readParquetFile(path, style, onRead);
+    case '.txt':
+    case undefined:
+      refuseOtherFormats([path]);
+      return readTextFile(path, onRead);
+  }
 }

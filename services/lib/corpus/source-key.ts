@@ -3,12 +3,14 @@
 import { stat } from 'node:fs/promises';
 import { canonicalJson, sha256Hex } from '#base';
 import { tokenizerFiles } from '#tokenizer';
+import { formatOf } from './formats.js';
 import { corpusFormatVersion } from './manifest.js';
 import { type CorpusContentOptions, checkOptions, defaultShardTokens } from './options.js';
 import { listFiles, type SourceFile } from './sources.js';
 
 /**
- * `sha256:` and a hash over the options and the path, size and time of change of every file, the tokenizer's included.
+ * `sha256:` and a hash over the options and the path, size and time of change of every file, the tokenizer's included, and
+ * how the name of each file of text says that it is read.
  * Nothing is read but folders. Equal keys mean that building again would give the corpus that was built.
  */
 export async function corpusSourceKey(options: CorpusContentOptions): Promise<string> {
@@ -16,7 +18,7 @@ export async function corpusSourceKey(options: CorpusContentOptions): Promise<st
   const { sequenceLength, validationSamples, seed, shardTokens = defaultShardTokens } = options;
   const domains: unknown[] = [];
   for (const domain of options.domains) {
-    domains.push({ name: domain.name, files: (await listFiles(domain)).map(describe) });
+    domains.push({ name: domain.name, files: (await listFiles(domain)).map(describeText) });
   }
   const tokenizer: unknown[] = [];
   for (const path of Object.values(await tokenizerFiles(options.tokenizerPath))) {
@@ -28,6 +30,11 @@ export async function corpusSourceKey(options: CorpusContentOptions): Promise<st
   const key = { version, sequenceLength, validationSamples, seed, shardTokens, domains, tokenizer };
   return `sha256:${sha256Hex(canonicalJson(JSON.parse(JSON.stringify(key))))}`;
 }
+
+const describeText = (file: SourceFile): readonly (string | number)[] => [
+  ...describe(file),
+  formatOf(file.path) ?? '',
+];
 
 function describe({ path, bytes, modifiedNs }: SourceFile): readonly (string | number)[] {
   return [path, bytes, modifiedNs.toString()];

@@ -3,15 +3,15 @@
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { DdkError } from '#base';
-import { isRead, refuseOtherFormats } from './formats.js';
+import { formatOf, isRead, refuseOtherFormats, textFormats } from './formats.js';
 import { expandGlob, isGlob } from './glob.js';
 
 export interface DomainSource {
   readonly name: string;
   /**
-   * Files, folders or patterns. A folder means every .txt, .jsonl, .jsonl.gz and .parquet file below it; files of other
-   * names (.md, source code, ...) are read as plain text where they are named or matched by a pattern, but for those whose
-   * names say that they are tables, JSON or compressed.
+   * Files, folders or patterns. A folder means every .txt, .jsonl, .jsonl.gz and .parquet file below it, in capitals or
+   * not; files of other names (.md, source code, ...) are read as plain text where they are named or matched by a pattern,
+   * but for those whose names say that they are tables, JSON or compressed.
    */
   readonly paths: readonly string[];
 }
@@ -23,8 +23,6 @@ export interface SourceFile {
   readonly modifiedNs: bigint;
 }
 
-/** What a folder is searched for. */
-const textExtensions = ['.txt', '.jsonl', '.jsonl.gz', '.parquet'] as const;
 /** Kinds of other files that a message names, the most frequent first. */
 const mostKinds = 4;
 
@@ -40,7 +38,7 @@ export async function listFiles(domain: DomainSource): Promise<SourceFile[]> {
       throw new DdkError(
         'not_found',
         `Domain ${JSON.stringify(domain.name)} has no text: ${path} leads to no file ` +
-          `(a folder is searched for ${textExtensions.join(', ')}; ${await otherwise(path)}).`,
+          `(a folder is searched for ${textFormats.join(', ')}; ${await otherwise(path)}).`,
       );
     }
     refuseOtherFormats(found.map((file) => file.path));
@@ -80,7 +78,7 @@ async function expandPath(path: string, domain: string): Promise<SourceFile[]> {
   return files;
 }
 
-const isText = (name: string): boolean => textExtensions.some((extension) => name.endsWith(extension));
+const isText = (name: string): boolean => formatOf(name) !== undefined;
 
 /** What to write instead of a path without text: for a folder, a pattern of the kinds of file that are in it. */
 async function otherwise(path: string): Promise<string> {

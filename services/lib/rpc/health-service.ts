@@ -40,36 +40,33 @@ const watchIntervalMs = 2_000;
 
 /**
  * Handlers for the server as a whole under the name '', for each of the named services, and for each single check of a
- * service under such a name as `ddk.v1.SchedulerService/store`.
+ * service under such a name as `ddk.v1.SchedulerService/store`. Who asks for one name waits for no check beside those that
+ * the name stands for.
  */
 export function healthHandlers(health: Health, services: readonly string[]) {
-  const statuses = async (): Promise<Map<string, ServingStatus>> => {
-    const found = new Map<string, ServingStatus>();
-    const note = (name: string, serving: boolean) => found.set(name, serving ? 'SERVING' : 'NOT_SERVING');
-    note('', (await health.report()).serving);
-    for (const service of services) {
-      const { serving, checks } = await health.report(service);
-      note(service, serving);
-      for (const { name, healthy } of checks) note(`${service}/${name}`, healthy && !health.draining);
-    }
-    return found;
+  const names = (): string[] =>
+    services.flatMap((service) => [service, ...health.names(service).map((check) => `${service}/${check}`)]);
+  /** Undefined for a name that stands for nothing. */
+  const statusOf = async (name: string): Promise<ServingStatus | undefined> => {
+    if (name !== '' && !names().includes(name)) return undefined;
+    const service = services.find((known) => name === known || name.startsWith(`${known}/`));
+    const check = service === undefined || name === service ? undefined : name.slice(service.length + 1);
+    return (await health.report(service, check)).serving ? 'SERVING' : 'NOT_SERVING';
   };
   return {
     async check({ service: name }: HealthRequest): Promise<HealthResponse> {
-      const found = await statuses();
-      const status = found.get(name);
+      const status = await statusOf(name);
       if (status !== undefined) return { status };
-      const names = [...found.keys()].filter((known) => known !== '').join(', ');
       throw new DdkError(
         'not_found',
-        `this server has no service ${JSON.stringify(name.slice(0, 200))}; it has ${names}`,
+        `this server has no service ${JSON.stringify(name.slice(0, 200))}; it has ${names().join(', ')}`,
       );
     },
     async *watch({ service: name }: HealthRequest, context: CallContext): AsyncGenerator<HealthResponse> {
       let told: ServingStatus | undefined;
       while (!context.signal.aborted) {
         const changed = nextChange(health, context.signal);
-        const status = (await statuses()).get(name) ?? 'SERVICE_UNKNOWN';
+        const status = (await statusOf(name)) ?? 'SERVICE_UNKNOWN';
         if (status !== told) yield { status };
         told = status;
         if (health.draining) return;
@@ -77,8 +74,11 @@ export function healthHandlers(health: Health, services: readonly string[]) {
       }
     },
     async list(): Promise<HealthListResponse> {
-      const found = [...(await statuses())];
-      return { statuses: Object.fromEntries(found.map(([name, status]) => [name, { status }])) };
+      const found = ['', ...names()].map(async (name) => [name, { status: await statusOf(name) }] as const);
+      const known = (await Promise.all(found)).flatMap(([name, { status }]) =>
+        status === undefined ? [] : [[name, { status }] as const],
+      );
+      return { statuses: Object.fromEntries(known) };
     },
   };
 }

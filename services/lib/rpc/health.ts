@@ -19,7 +19,7 @@ export type Check = (signal: AbortSignal) => unknown;
 
 export interface HealthOptions {
   readonly logger: Logger;
-  /** A report younger than this is not asked for again. Default 1 s. */
+  /** A check whose answer is younger than this is not asked again. Default 1 s. */
   readonly maxAgeMs?: number;
   /** A check that takes longer has failed. Default 3 s. */
   readonly timeoutMs?: number;
@@ -30,6 +30,13 @@ interface Entry {
   /** Services that cannot work without it; undefined: all. */
   readonly services: readonly string[] | undefined;
   last: CheckResult | undefined;
+  askedMs: number;
+  /** While it is asked. */
+  asking: Promise<void> | undefined;
+}
+
+function newEntry(check: Check, services: Entry['services']): Entry {
+  return { check, services, last: undefined, askedMs: Number.NEGATIVE_INFINITY, asking: undefined };
 }
 
 /** The registry of a server's checks. One a process is usual; all services of a server share it. */
@@ -38,8 +45,6 @@ export class Health {
   readonly #listeners = new Set<() => void>();
   readonly #options: Required<HealthOptions>;
   #draining = false;
-  #refreshing: Promise<void> | undefined;
-  #refreshedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: HealthOptions) {
     this.#options = { maxAgeMs: 1_000, timeoutMs: 3_000, ...options };
@@ -47,8 +52,7 @@ export class Health {
 
   /** Adds a check, or replaces the one of that name. */
   add(name: string, check: Check, options: { readonly services?: readonly string[] } = {}): void {
-    this.#entries.set(name, { check, services: options.services, last: undefined });
-    this.#refreshedMs = Number.NEGATIVE_INFINITY;
+    this.#entries.set(name, newEntry(check, options.services));
   }
 
   /** Reports a fact that lasts until the next report of that name, for instance that the last scoring failed. */
@@ -58,7 +62,7 @@ export class Health {
       return detail;
     };
     const services = this.#entries.get(name)?.services;
-    this.#entries.set(name, { check, services, last: { name, healthy, detail } });
+    this.#entries.set(name, { ...newEntry(check, services), last: { name, healthy, detail } });
     this.#changed();
   }
 
@@ -72,15 +76,23 @@ export class Health {
     return this.#draining;
   }
 
-  /** The state of one service, or of the whole server without a name; asks the checks if the last answer is old. */
-  async report(service?: string): Promise<HealthReport> {
-    if (Date.now() - this.#refreshedMs > this.#options.maxAgeMs) await this.#refresh();
-    const checks: CheckResult[] = [];
-    for (const [name, entry] of this.#entries) {
-      if (service !== undefined && entry.services !== undefined && !entry.services.includes(service))
-        continue;
-      checks.push(entry.last ?? { name, healthy: false, detail: 'not checked yet' });
-    }
+  /** The names of the checks that a service, or the whole server, stands on. */
+  names(service?: string): string[] {
+    return [...this.#entries].flatMap(([name, { services }]) =>
+      service === undefined || services === undefined || services.includes(service) ? [name] : [],
+    );
+  }
+
+  /**
+   * The state of one service, or of the whole server without a name; by one of its checks alone where `only` names it. Asks
+   * these checks, and no others, where their last answers are old.
+   */
+  async report(service?: string, only?: string): Promise<HealthReport> {
+    const wanted = this.names(service).filter((name) => only === undefined || name === only);
+    await Promise.all(wanted.map((name) => this.#refresh(name)));
+    const checks = wanted.map(
+      (name) => this.#entries.get(name)?.last ?? { name, healthy: false, detail: 'not checked yet' },
+    );
     return { serving: !this.#draining && checks.every(({ healthy }) => healthy), checks };
   }
 
@@ -94,16 +106,15 @@ export class Health {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  /** Asks all checks at once; callers that come meanwhile share the answer. */
-  #refresh(): Promise<void> {
-    this.#refreshing ??= Promise.all([...this.#entries].map(([name, entry]) => this.#ask(name, entry)))
-      .then(() => {
-        this.#refreshedMs = Date.now();
-      })
-      .finally(() => {
-        this.#refreshing = undefined;
-      });
-    return this.#refreshing;
+  /** Callers that come while a check is asked share the answer. */
+  async #refresh(name: string): Promise<void> {
+    const entry = this.#entries.get(name);
+    if (entry === undefined || Date.now() - entry.askedMs < this.#options.maxAgeMs) return;
+    entry.asking ??= this.#ask(name, entry).finally(() => {
+      entry.askedMs = Date.now();
+      entry.asking = undefined;
+    });
+    await entry.asking;
   }
 
   async #ask(name: string, entry: Entry): Promise<void> {

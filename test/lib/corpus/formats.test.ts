@@ -67,6 +67,16 @@ test('records of JSON lines have text, prompt and completion, or messages', asyn
   ]);
 });
 
+test('names in capitals are read as what they are', async (t) => {
+  const root = await temporaryFolder(t);
+  const lines = jsonl({ text: 'one' }, { text: 'two' });
+  await write(root, { 'DATA.JSONL': lines, 'Data.Jsonl.GZ': gzipSync(lines), 'DATA.PARQUET': 'no parquet' });
+  const documents = [plain('one'), plain('two')];
+  assert.deepEqual(await readAll(join(root, 'DATA.JSONL')), documents);
+  assert.deepEqual(await readAll(join(root, 'Data.Jsonl.GZ')), documents);
+  await assert.rejects(readAll(join(root, 'DATA.PARQUET')), /DATA\.PARQUET/);
+});
+
 test('only what the assistant says counts in a conversation', async (t) => {
   const root = await temporaryFolder(t);
   const messages = [

@@ -38,6 +38,13 @@ test('a folder is searched for the formats by name, hidden names left out', asyn
   ]);
 });
 
+test('a folder is searched for names in capitals too', async (t) => {
+  const root = await temporaryFolder(t);
+  const names = ['A.TXT', 'B.Jsonl', 'C.JSONL.GZ', 'D.Parquet', 'E.MD', 'F.JSON'];
+  await write(root, Object.fromEntries(names.map((name) => [name, 'x'])));
+  assert.deepEqual(await list(root, '.'), names.slice(0, 4));
+});
+
 test('patterns match names, alternatives and any depth', async (t) => {
   const root = await tree(t);
   assert.deepEqual(await list(root, '*.md'), ['b.md']);

@@ -50,6 +50,49 @@ test('a check that concerns another service does not make this one ill', async (
   assert.equal((await health.report('a.A')).serving, false);
 });
 
+test('who asks for one name waits for the checks of that name alone', () =>
+  withEcho({}, async ({ server, health }) => {
+    let asked = 0;
+    health.add('teacher', () => {
+      asked += 1;
+      return new Promise(() => {});
+    });
+    health.add('store', () => undefined);
+    const client = await createClient(HealthService, server.address);
+    try {
+      assert.deepEqual(await client.check({ service: 'test.Echo/store' }), { status: 'SERVING' });
+      await assert.rejects(
+        client.check({ service: 'test.Echo/stores' }),
+        failure(
+          'not_found',
+          /"test\.Echo\/stores"; it has test\.Echo, test\.Echo\/teacher, test\.Echo\/store$/,
+        ),
+      );
+      for await (const { status } of client.watch({ service: 'test.Echo/store' })) {
+        assert.equal(status, 'SERVING');
+        break;
+      }
+      assert.equal(asked, 0);
+      health.drain();
+      assert.deepEqual(await client.check({ service: 'test.Echo/store' }), { status: 'NOT_SERVING' });
+      assert.equal(asked, 0);
+    } finally {
+      client.close();
+    }
+  }));
+
+test('a check is asked again when its own answer is old, and once by all who ask at a time', async () => {
+  const health = new Health({ logger: silentLogger, maxAgeMs: 60_000 });
+  const asked: string[] = [];
+  for (const name of ['store', 'bus']) health.add(name, () => void asked.push(name));
+  await health.report('a.A', 'store');
+  await Promise.all([health.report(), health.report('a.A'), health.report('a.A', 'store')]);
+  assert.deepEqual(asked, ['store', 'bus']);
+  health.add('store', () => void asked.push('another store'));
+  await health.report();
+  assert.deepEqual(asked, ['store', 'bus', 'another store']);
+});
+
 test('a check that never answers has failed', async () => {
   const health = new Health({ logger: silentLogger, timeoutMs: 20 });
   health.add('bus', () => new Promise(() => {}));
