@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { SchedulerServiceService } from '#proto/ddk/v1/scheduler';
-import { ExportManifest, type Run, RunState } from '#proto/ddk/v1/types';
+import { ExportManifest, IntervalRecord, type Run, RunState } from '#proto/ddk/v1/types';
 import { type Client, createClient } from '#rpc';
 import { openDataStore, type Store } from '#store';
 import type { Display } from '../../services/cli/display/display.js';
@@ -72,6 +72,17 @@ async function follow(id: string, seen: (run: Run) => boolean = () => false): Pr
   }
 }
 
+/** Resolves once steps have been trained that come after a commit of interval 0, itself after step `after`; with that commit's. */
+async function pastCommit(id: string, after: number): Promise<number> {
+  for await (const { update } of scheduler.watchRun({ run: id, afterRevision: 0n }, { waitForReady: true })) {
+    if (update?.$case !== 'progress' || update.value.progress?.$case !== 'step') continue;
+    const record = await store.records.get(`runs/${id}/train/0`);
+    const committed = record ? IntervalRecord.decode(record.value).step : 0;
+    if (committed > after && update.value.progress.value.step > committed) return committed;
+  }
+  throw new Error('the run was over before that');
+}
+
 async function weightsOf(run: Run): Promise<string> {
   assert.equal(run.state, RunState.SUCCEEDED, run.reason?.message);
   return ExportManifest.decode(await store.artifacts.bytes(run.exportDigest, { maxBytes: 1 << 20 }))
@@ -120,4 +131,18 @@ test('whichever service is killed, the run ends with the same weights', async ()
   }
   const run = await follow(id);
   assert.equal(await weightsOf(run), await inOneProcess(file, longer));
+});
+
+test('a run that is paused, and whose scheduler dies, between two commits of an interval ends with the same weights', async () => {
+  // The trainer lives on with steps that no record counts.
+  const training = { intervals: 1, intervalSteps: 1500, batchSize: 16, checkpointSeconds: 1 };
+  const file = await world.spec({ name: 'between', training });
+  const { id } = await create(file);
+  const committed = await pastCommit(id, 0);
+  await scheduler.pauseRun({ run: id });
+  await scheduler.resumeRun({ run: id, extendByIntervals: 0 });
+  await pastCommit(id, committed);
+  assert.equal(await services.kill('scheduler', 'SIGKILL'), 'SIGKILL');
+  await services.restart('scheduler');
+  assert.equal(await weightsOf(await follow(id)), await inOneProcess(file, training));
 });
