@@ -92,3 +92,14 @@ test('a result that cannot be kept makes a failure of a command, however short',
     assert.match(stderr, /^ddk: There is no space left on the disk: .*\.\n$/);
   }
 });
+
+test('a spec that cannot be written whole is not there at all', async () => {
+  const { code, stderr } = await world.ddk(['init', 'cut.yaml'], { maxFileKiB: 0 });
+  assert.equal(code, 1);
+  assert.match(stderr, /^ddk: cut\.yaml cannot be written: .*; give another name\.\n$/);
+  const left = await readdir(world.folder);
+  assert.deepEqual(
+    left.filter((name) => name.includes('cut.yaml')),
+    [],
+  );
+});
