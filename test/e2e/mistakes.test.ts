@@ -180,21 +180,6 @@ describe('the models', { concurrency: 2 }, () => {
     );
   });
 
-  test('several things that are not there, all at once', async () => {
-    const sentence = await refusedRun('no-anything', {
-      teacher: './none',
-      student: './neither',
-      domains: [{ name: 'bad', paths: ['./text/none.txt', './text/mail', './text/*.none'] }],
-    });
-    for (const line of [
-      /^teacher: There is no model folder .*\/none; /m,
-      /^student: There is no model folder .*\/neither; /m,
-      /text\/none\.txt \(domain "bad"\) cannot be read: /,
-      /^Domain "bad" has no text: .*\*\.none leads to no file /m,
-    ])
-      assert.match(sentence, line);
-  });
-
   test('vocabularies of different sizes', async () => {
     const student = await world.model('wide', { vocabSize: 300 });
     const sentence = await refusedRun('vocabulary', { student });
