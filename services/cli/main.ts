@@ -4,14 +4,15 @@ import { DdkError, Environment, silentLogger } from '#base';
 import { startTelemetry } from '#telemetry';
 import { readConfig } from './config.js';
 import { toJson } from './display/json.js';
-import { brokenPipe, watchOutput } from './output-closed.js';
+import { brokenPipe, outputTaken, watchOutput } from './output-closed.js';
 import { createProgram } from './program.js';
 import { asksForJson, errorOf, failureLine, proseOf } from './tell-failure.js';
 
 /** Exit code of a command that was interrupted, where the session has not said by which signal: 128 and that of SIGINT. */
 const interrupted = 130;
 
-const outputClosed = watchOutput([process.stdout, process.stderr]);
+const outputs = [process.stdout, process.stderr];
+const outputClosed = watchOutput(outputs);
 outputClosed.addEventListener('abort', () => {
   const error = DdkError.from(outputClosed.reason);
   process.exitCode = error.code === 'cancelled' ? brokenPipe : 1;
@@ -34,12 +35,12 @@ function complain(error: DdkError): void {
 }
 
 /**
- * Ends the process here and now. Where Node ends by itself it takes its listeners down first, and for that long a late
- * Ctrl-C would make a failure of a command that is done.
+ * Ends the process once all it has said was taken, or could not be: a result that is lost makes a failure of the command.
+ * Where Node ends by itself it takes its listeners down first, and for that long a late Ctrl-C would make one too.
  */
-function end(): void {
-  // What a slow reader has not taken yet is waited for, in Node's own way.
-  if (process.stdout.writableLength + process.stderr.writableLength === 0) process.exit();
+async function end(): Promise<void> {
+  await outputTaken(outputs);
+  process.exit();
 }
 
 main()

@@ -1,5 +1,5 @@
 // What the values of options may be. A value that is none of it is named with its option before anything is done.
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 
 type Parse<T> = (text: string) => T;
 
@@ -52,3 +52,18 @@ export const collect = (text: string, before: readonly string[] = []): string[] 
 
 /** NaN for an empty text, which Number takes for 0. */
 const numberIn = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));
+
+/**
+ * Refuses an empty value of the command's options that may also come from a variable, as a script gives it whose own
+ * variable is not set: what was meant for a server would be done here. The option's own variable may be empty: it counts as
+ * not set.
+ */
+export function refuseEmpty(command: Command): void {
+  for (const option of command.options)
+    if (option.envVar !== undefined)
+      command.on(`option:${option.name()}`, (value: string) => {
+        if (value.trim() !== '') return;
+        const sentence = `option '${option.flags}' argument '${value}' is invalid. It is empty. Give a value, or leave the option out.`;
+        command.error(`error: ${sentence}`, { code: 'commander.invalidArgument' });
+      });
+}

@@ -1,4 +1,5 @@
-// What becomes of a command whose output nobody reads any more, as in `ddk run --json | head -n 1`.
+// What becomes of a command whose output nobody reads any more, as in `ddk run --json | head -n 1`, or cannot be kept.
+import { setImmediate } from 'node:timers/promises';
 import { DdkError } from '#base';
 
 /** As shells count: 128 and the number of SIGPIPE. */
@@ -19,4 +20,11 @@ export function watchOutput(streams: readonly NodeJS.WritableStream[]): AbortSig
       ),
     );
   return closed.signal;
+}
+
+/** Resolves once all that was written to the streams has been taken, or the error of it has been told to who watches them. */
+export async function outputTaken(streams: readonly NodeJS.WritableStream[]): Promise<void> {
+  for (const stream of streams) await new Promise<void>((resolve) => stream.write('', () => resolve()));
+  // The event of an error comes after the callback of the write that met it.
+  await setImmediate();
 }

@@ -21,7 +21,7 @@ import { type RunOptions, readRun, resumeByName, runSpecHere } from './commands/
 import { steerRun } from './commands/steer.js';
 import type { CliConfig } from './config.js';
 import { demoFolder, demonstrate, prepareDemonstration } from './demo/demo.js';
-import { collect, count, filled, notNegative, positive, whole } from './option-values.js';
+import { collect, count, filled, notNegative, positive, refuseEmpty, whole } from './option-values.js';
 import type { PretrainOptions } from './pretrain/read-options.js';
 import { addEvaluatorOption, addRemoteOptions, type RemoteOptions, remoteOf } from './remote-options.js';
 import {
@@ -59,6 +59,7 @@ export function createProgram(config: CliConfig, outputClosed: AbortSignal): Com
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(`ddk help COMMAND` explains it)')
+    .helpCommand(false)
     .addHelpText(
       'after',
       `
@@ -93,7 +94,7 @@ First steps:
     });
   addRemoteOptions(
     program.command('resume <run>'),
-    'the process at work in the data folder, else services start in this one',
+    'a `ddk run` at work in the data folder, else services start in this process; a scheduler at work there must be given',
   )
     .description('continue a paused or interrupted run, or extend one that has ended')
     .option('--extend <intervals>', 'train this many further intervals', count(10_000), 0)
@@ -103,7 +104,10 @@ First steps:
         remote ? resumeRemotely(s, remote, run, options.extend) : resumeByName(s, run, options.extend),
       );
     });
-  addRemoteOptions(program.command('watch <run>'), 'the process at work in the data folder')
+  addRemoteOptions(
+    program.command('watch <run>'),
+    'a `ddk run` at work in the data folder; a scheduler at work there must be given',
+  )
     .description('follow a run that another process is at work on')
     .action((run: string, options: RemoteOptions) => {
       const remote = remoteAddress(options);
@@ -127,7 +131,7 @@ First steps:
   ] as const)
     addRemoteOptions(
       program.command(`${change} <run>`),
-      'the process at work in the data folder, else the record of the run there is changed',
+      'a `ddk run` at work in the data folder, else the record of the run there is changed; a scheduler at work there must be given',
     )
       .description(description)
       .action((run: string, options: RemoteOptions) => {
@@ -265,5 +269,15 @@ First steps:
       const texts = await prepareDemonstration(data, options.fresh, note);
       await withSession({ ...globals(), data: demoFolder(data) }, (s) => demonstrate(s, texts));
     });
+  program
+    .command('help [command]')
+    .description('explain a command, or list them')
+    .action((name?: string) => {
+      const command = name === undefined ? program : program.commands.find((one) => one.name() === name);
+      // Commander's own help command answers a name that it does not know with the list, and says no more.
+      if (command) command.help();
+      else program.error(`error: unknown command '${name}'`, { code: 'commander.unknownCommand' });
+    });
+  for (const command of program.commands) refuseEmpty(command);
   return program;
 }

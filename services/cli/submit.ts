@@ -1,8 +1,8 @@
 // From a spec to artifacts in the store: the corpus tokenised, the student uploaded, the start checkpoint made.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { DdkError, sha256Hex } from '#base';
-import type { CorpusManifest } from '#corpus';
+import { asOneError, DdkError, sha256Hex } from '#base';
+import { type CorpusManifest, listDomains } from '#corpus';
 import { type ModelFolder, openModel, readParameter } from '#model';
 import { ModelManifest, type RunSpec } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
@@ -30,8 +30,7 @@ interface SubmitOptions {
 /** Reads and checks everything the spec names and puts it in the store. Does again only what has changed. */
 export async function submit(spec: Spec, options: SubmitOptions): Promise<Submission> {
   const { store, display, signal } = options;
-  const teacher = await openNamed('teacher', spec.teacher);
-  const student = await openNamed('student', spec.student);
+  const { teacher, student } = await openModels(spec);
   checkPair(spec, teacher, student);
   const content = {
     domains: spec.domains,
@@ -54,6 +53,26 @@ export async function submit(spec: Spec, options: SubmitOptions): Promise<Submis
 }
 
 const runSpecBytes = (spec: RunSpec): string => JSON.stringify(spec);
+
+interface Models {
+  readonly teacher: ModelFolder;
+  readonly student: ModelFolder;
+}
+
+/** Both models. Where one cannot be opened, all that the spec names in vain is said at once. */
+async function openModels(spec: Spec): Promise<Models> {
+  const [teacher, student] = await Promise.allSettled([
+    openNamed('teacher', spec.teacher),
+    openNamed('student', spec.student),
+  ]);
+  if (teacher.status === 'fulfilled' && student.status === 'fulfilled')
+    return { teacher: teacher.value, student: student.value };
+  const [text] = await Promise.allSettled([listDomains(spec.domains)]);
+  const problems = [teacher, student, text].flatMap((tried) =>
+    tried.status === 'rejected' ? DdkError.from(tried.reason) : [],
+  );
+  throw asOneError(...(problems as [DdkError, ...DdkError[]]));
+}
 
 /** Refusals begin with the field of the spec that named the folder. */
 async function openNamed(field: 'teacher' | 'student', folder: string): Promise<ModelFolder> {

@@ -19,6 +19,7 @@ const reasons: Readonly<Record<string, string>> = {
   EROFS: 'its file system is read-only',
   ENOSPC: 'there is no space left on its disk (free some first)',
   EDQUOT: 'the quota of this user is used up',
+  EFBIG: 'its file would be larger than this user may make one',
   ENOENT: 'no folder can be made there',
   ENOTDIR: 'a part of its path is a file',
   EEXIST: 'it is a file',

@@ -139,6 +139,20 @@ test('a terminal shows progress, what is left and every gap at once', async () =
   assert.ok(!redrawn.slice(0, bar).includes(clearDown), text);
 });
 
+test('a terminal that says it has no width is taken for one of 80 columns', async () => {
+  const written: string[] = [];
+  const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 0 });
+  stream.on('data', (chunk: Buffer) => written.push(chunk.toString('utf8')));
+  const display = terminalDisplay({ out: () => {}, err: () => {} }, stream as unknown as NodeJS.WriteStream);
+  try {
+    display.task('reading', 'MB').update(1, 2);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  } finally {
+    display.close();
+  }
+  assert.match(written.join(''), /reading █+░+ 1\/2 MB/);
+});
+
 test('plain lines say what is left of a task, without what was done before', async () => {
   const said: string[] = [];
   const display = plainDisplay({ out: () => {}, err: (text) => void said.push(text) }, 0);

@@ -6,7 +6,8 @@ import test from 'node:test';
 import { DdkError } from '#base';
 import { parseDecoderConfig } from '#nn';
 import { planPretrain } from '../../services/cli/commands/pretrain.js';
-import { inOptions, type PretrainOptions, settingsOf } from '../../services/cli/pretrain/read-options.js';
+import { inOptions, textInOptions, trainedElsewhere } from '../../services/cli/pretrain/in-options.js';
+import { type PretrainOptions, settingsOf } from '../../services/cli/pretrain/read-options.js';
 import { requireMemory } from '../../services/cli/pretrain/requirements.js';
 import { refusal } from '../support/refusal.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -101,4 +102,35 @@ test('a loss that is no number any more is said with the option that is at fault
   );
   const other = new DdkError('cancelled', 'Stopping.');
   assert.equal(inOptions(other, 2, 0.9), other);
+});
+
+test('too little text is said with the options that name it and ask for it', () => {
+  const description =
+    'has 60 documents of at least 32 bytes, and 100 are needed (validationSamples 50, and as many to train on); add text or set validationSamples to at most 30';
+  const error = new DdkError(
+    'failed_precondition',
+    `There is too little text: domains["prose"] ${description}.`,
+    {
+      violations: [{ field: 'domains["prose"]', description }],
+      reason: 'TOO_LITTLE_TEXT',
+    },
+  );
+  const told = textInOptions(error);
+  assert.equal(
+    told.message,
+    'There is too little text: --text prose has 60 documents of at least 32 bytes, and 100 are needed (--validation 50, and as many to train on); add text or set --validation to at most 30.',
+  );
+  assert.equal(told.violations[0]?.field, '--text prose');
+  const other = new DdkError('cancelled', 'Stopping.');
+  assert.equal(textInOptions(other), other);
+});
+
+test('of two processes that train one model, the one that is beaten says so', () => {
+  for (const code of ['already_exists', 'aborted'] as const)
+    assert.match(
+      trainedElsewhere(new DdkError(code, 'Record pretrain/7ef4 exists already.')).message,
+      /^Another process is training this model, .*: wait for it to end\./,
+    );
+  const other = new DdkError('resource_exhausted', 'The store is full.');
+  assert.equal(trainedElsewhere(other), other);
 });

@@ -50,6 +50,10 @@ for (const [args, sentence] of [
   [['export', 'x', '--out', ''], 'It is empty. Name a new folder.'],
   [['--data', '', 'runs'], 'It is empty. Name a folder, or leave the option out.'],
   [['runs', '--scheduler', 'h:99999'], 'It must end with a port from 0 to 65535.'],
+  [['cancel', 'x', '--scheduler', ''], 'It is empty. Give a value, or leave the option out.'],
+  [['runs', '--tls-ca', ''], 'It is empty. Give a value, or leave the option out.'],
+  [['preview', 'x.yaml', '--evaluator', ''], 'It is empty. Give a value, or leave the option out.'],
+  [['help', 'bogus'], "unknown command 'bogus'"],
   [
     ['run', 'none.yaml', '--from-best'],
     '--from-best says which checkpoint of another run; name that run with --from.',
@@ -61,6 +65,16 @@ for (const [args, sentence] of [
     if (sentence.startsWith('It '))
       assert.match(message, /^(option|command-argument value) '.*'.* is invalid( for argument 'out')?\. /);
   });
+
+test('an empty variable counts as an option that was left out', async (t) => {
+  process.env.DDK_SCHEDULER = '';
+  t.after(() => {
+    delete process.env.DDK_SCHEDULER;
+  });
+  const args = ['show', 'x'];
+  const asked = program(join(await temporaryFolder(t), '.ddk')).parseAsync(args, { from: 'user' });
+  await assert.rejects(asked, /There is no run "x" in this data folder\./);
+});
 
 test('what is only looked at is not made', async (t) => {
   const root = await temporaryFolder(t);
@@ -107,5 +121,9 @@ test('what a command does without a scheduler is what its help says', () => {
   for (const name of ['run', 'preview']) assert.equal(said(name), 'services start in this process', name);
   for (const name of ['runs', 'show']) assert.equal(said(name), 'the data folder is read', name);
   for (const name of ['watch', 'resume', 'pause', 'cancel'])
-    assert.match(said(name), /^the process at work in the data folder/, name);
+    assert.match(
+      said(name),
+      /^a `ddk run` at work in the data folder.*; a scheduler at work there must be given$/,
+      name,
+    );
 });

@@ -1,6 +1,6 @@
 // The spec file: defaults, limits, and all of a bad one's problems at once.
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -203,4 +203,29 @@ test('a spec that is a folder, a model or in no UTF-8 is refused without its byt
     readSpec(await file('latin1.yaml', Buffer.from([0x6e, 0xe9, 0x0a]))),
     /latin1\.yaml is no spec: it is not in UTF-8; /,
   );
+});
+
+test('a length of no window is one problem', () => {
+  assert.deepEqual(problems(`${minimal}corpus: { sequenceLength: 0 }`), ['corpus.sequenceLength']);
+  assert.deepEqual(problems(`${minimal}corpus: { sequenceLength: 1 }`), ['corpus.sequenceLength']);
+});
+
+test('init refuses a name that a spec would refuse, and a place where nothing can be written', async (t) => {
+  const folder = await temporaryFolder(t);
+  const file = path.join(folder, 'run.yaml');
+  await assert.rejects(initSpec(file, { text: ['A B=x'] }), {
+    code: 'invalid_argument',
+    message: /^--text "A B", a domain's name, must be 1 to 63 lower-case/,
+  });
+  const nowhere = path.join(folder, 'none', 'run.yaml');
+  await assert.rejects(initSpec(nowhere), {
+    code: 'not_found',
+    message: `${nowhere} cannot be written: there is no folder ${path.dirname(nowhere)}; make it first, or give another name.`,
+  });
+  await writeFile(file, 'mine');
+  await assert.rejects(
+    initSpec(path.join(file, 'run.yaml')),
+    /cannot be written: a part of its path is a file/,
+  );
+  assert.deepEqual(await readdir(folder), ['run.yaml']);
 });

@@ -21,6 +21,7 @@ for (const [code, why] of [
   ['EPERM', 'this user may not write there'],
   ['EROFS', 'its file system is read-only'],
   ['ENOSPC', 'there is no space left on its disk (free some first)'],
+  ['EFBIG', 'its file would be larger than this user may make one'],
   ['ENOENT', 'no folder can be made there'],
   ['ENOTDIR', 'a part of its path is a file'],
   ['EEXIST', 'it is a file'],

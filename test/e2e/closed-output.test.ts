@@ -1,7 +1,8 @@
 // A command whose reader goes away ends in order, without a word.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -59,4 +60,46 @@ test('the same where standard error is closed', async () => {
 test('a result that is only read in part is no error', async () => {
   const ended = await readUntil(['--help'], 'stdout', /./);
   assert.doesNotMatch(ended.stderr, /Error|EPIPE/);
+});
+
+/** The exit code of `ddk ARGS` whose standard output is kept on a full disk. */
+async function onFullDisk(args: readonly string[]): Promise<{ code: number | null; stderr: string }> {
+  const full = await open('/dev/full', 'w');
+  try {
+    const child = spawn(process.execPath, [main, ...args], {
+      cwd: world.folder,
+      stdio: ['ignore', full.fd, 'pipe'],
+    });
+    let stderr = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    return await new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (code) => resolve({ code, stderr }));
+    });
+  } finally {
+    await full.close();
+  }
+}
+
+test('a result that cannot be kept makes a failure of a command, however short', {
+  skip: !existsSync('/dev/full'),
+}, async () => {
+  for (const args of [['runs'], ['runs', '--json'], ['gc'], ['inspect', 'student'], ['--version']]) {
+    const { code, stderr } = await onFullDisk(args);
+    assert.equal(code, 1, `ddk ${args.join(' ')}`);
+    assert.match(stderr, /^ddk: There is no space left on the disk: .*\.\n$/);
+  }
+});
+
+test('a spec that cannot be written whole is not there at all', async () => {
+  const { code, stderr } = await world.ddk(['init', 'cut.yaml'], { maxFileKiB: 0 });
+  assert.equal(code, 1);
+  assert.match(stderr, /^ddk: cut\.yaml cannot be written: .*; give another name\.\n$/);
+  const left = await readdir(world.folder);
+  assert.deepEqual(
+    left.filter((name) => name.includes('cut.yaml')),
+    [],
+  );
 });

@@ -1,13 +1,13 @@
 // `ddk init`: a commented spec to start from, with the models and the text that are there already.
-import { constants } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { DdkError, requireNone } from '#base';
+import { createFileExclusive, DdkError, requireNone, type Violation } from '#base';
 import { describeModel, type ModelDescription } from '#model';
 import { assertSameTokenizer } from '#tokenizer';
-import { nameFrom } from '../../scheduler/run-name.js';
+import { nameFrom, namePattern, nameRule } from '../../scheduler/run-name.js';
 import { type SpecChoices, specTemplate, usualChoices } from '../spec/template.js';
 import { Named, pathsOf, problemsOfPaths } from '../text-option.js';
+import { writingTo } from '../user-path.js';
 
 export interface InitOptions {
   /** Model folders and paths of text, from the working folder. */
@@ -40,7 +40,7 @@ export async function initSpec(file: string, options: InitOptions = {}): Promise
 
 async function choicesOf(folder: string, options: InitOptions): Promise<SpecChoices> {
   const domains = new Named('--text', options.text ?? []);
-  requireNone([...domains.problems, ...problemsOfPaths(domains)]);
+  requireNone([...domains.problems, ...problemsOfPaths(domains), ...problemsOfNames(domains)]);
   const fromSpec = (given: string): string => {
     const relative = path.relative(folder, path.resolve(given));
     return relative.startsWith('..') ? path.resolve(given) : `./${relative}`;
@@ -71,19 +71,26 @@ async function modelAt(given: string | undefined, usual: string): Promise<ModelD
   return isThere ? describeModel(usual) : undefined;
 }
 
+/** A spec takes no other names. */
+function* problemsOfNames({ pairs }: Named): Generator<Violation> {
+  for (const [name] of pairs)
+    if (!namePattern.test(name))
+      yield { field: '--text', description: `${JSON.stringify(name)}, a domain's name, must be ${nameRule}` };
+}
+
+/** Whole or not at all. */
 async function writeNew(file: string, text: string): Promise<void> {
-  const handle = await open(file, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EEXIST')
-        throw new DdkError('already_exists', `${file} exists already; remove it or give another name.`);
-      throw new DdkError('invalid_argument', `${file} cannot be written: ${error.message}.`, {
-        cause: error,
-      });
-    },
+  const folder = path.dirname(file);
+  const isThere = await stat(folder).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
   );
-  try {
-    await handle.writeFile(text);
-  } finally {
-    await handle.close();
-  }
+  if (!isThere)
+    throw new DdkError(
+      'not_found',
+      `${file} cannot be written: there is no folder ${folder}; make it first, or give another name.`,
+    );
+  const place = { path: file, cannot: 'be written', remedy: 'give another name' };
+  const isNew = await writingTo(place, () => createFileExclusive(file, text));
+  if (!isNew) throw new DdkError('already_exists', `${file} exists already; remove it or give another name.`);
 }

@@ -12,8 +12,9 @@ import type { DataFolder } from '../data-folder.js';
 import { farewell } from '../display/farewell.js';
 import { describeDryRun } from '../dry-run.js';
 import { serviceLogger, startEmbedded } from '../embedded.js';
-import { finishRun, leaveMetrics, makeRunFolder } from '../finish.js';
+import { finishRun, makeRunFolder } from '../finish.js';
 import { followRun } from '../follow.js';
+import { leaveMetricsIfInterrupted, tryToLeaveMetrics } from '../leaving-metrics.js';
 import type { RunServices } from '../remote.js';
 import { findRun, listRuns } from '../run-records.js';
 import type { Session } from '../session.js';
@@ -22,6 +23,7 @@ import { protoJson } from '../spec/proto-json.js';
 import { readSpec } from '../spec/read-spec.js';
 import { type Spec, specSchema } from '../spec/schema.js';
 import { type Submission, submit } from '../submit.js';
+import { requireTeacherInPlace } from '../teacher-in-place.js';
 
 export interface RunOptions {
   /** Run whose last (or best) checkpoint to start from. */
@@ -79,6 +81,7 @@ async function runSpec(session: Session, spec: Spec, options: RunOptions, claim:
     await conclude(session, await executeRun(session, embedded, spec, submission));
   } finally {
     await embedded.close();
+    await leaveMetricsIfInterrupted(session, spec.name);
   }
 }
 
@@ -120,10 +123,7 @@ export async function startRun(
  */
 export async function conclude({ data, display }: Session, run: Run, where = ''): Promise<void> {
   if (run.state !== RunState.SUCCEEDED) {
-    await leaveMetrics(data, run).catch((error: unknown) =>
-      // How the run ended is what there is to tell; `ddk report` writes them too.
-      display.warn(`the metrics could not be written (${DdkError.from(error).message})`),
-    );
+    await tryToLeaveMetrics({ data, display }, run);
     throw new DdkError('failed_precondition', farewell(run, where));
   }
   const outcome = await finishRun(data, run);
@@ -174,6 +174,7 @@ function requireExtensible({ state, intervalsPlanned }: Run, name: string): void
 async function resumeHere(session: Session, known: Run, extendBy: number, claim: Claim): Promise<void> {
   const { display, data, signal } = session;
   const spec = await savedSpec(data.runFolder(known.spec?.name ?? known.id));
+  await requireTeacherInPlace(spec);
   const embedded = await startEmbedded({
     ...placement(session, spec),
     teacher: spec.teacher,
@@ -186,6 +187,7 @@ async function resumeHere(session: Session, known: Run, extendBy: number, claim:
     await conclude(session, await followRun(embedded, known.id, display, signal));
   } finally {
     await embedded.close();
+    await leaveMetricsIfInterrupted(session, spec.name);
   }
 }
 

@@ -3,6 +3,7 @@ import { DdkError, silentLogger } from '#base';
 import type { Run } from '#proto/ddk/v1/types';
 import { runLine } from '../display/describe-run.js';
 import { type Embedded, type SchedulerClient, startSchedulerAlone } from '../embedded.js';
+import { tryToLeaveMetrics } from '../leaving-metrics.js';
 import { findRun } from '../run-records.js';
 import type { Session } from '../session.js';
 
@@ -10,17 +11,23 @@ import type { Session } from '../session.js';
 export async function steerRun(session: Session, name: string, change: 'pause' | 'cancel'): Promise<void> {
   const { data, display, signal } = session;
   const known = await findRun(data.store, name);
-  const through = async (services: Embedded): Promise<void> => {
+  const through = async (services: Embedded): Promise<Run> => {
     try {
-      const run = await askFor(change, services.scheduler, known.id, signal);
-      display.result(`${name}: ${runLine(run)}`, { run });
+      return await askFor(change, services.scheduler, known.id, signal);
     } finally {
       await services.close();
     }
   };
   const running = await session.running();
-  if (running) await through(running);
-  else await data.holding(async () => through(await startSchedulerAlone(data, silentLogger)));
+  const run = running
+    ? await through(running)
+    : await data.holding(async () => {
+        const changed = await through(await startSchedulerAlone(data, silentLogger));
+        // Who is at work on a run writes them itself.
+        await tryToLeaveMetrics(session, changed);
+        return changed;
+      });
+  display.result(`${name}: ${runLine(run)}`, { run });
 }
 
 /** The run as it is after the change. */

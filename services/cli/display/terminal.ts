@@ -25,7 +25,8 @@ export function terminalDisplay({ out, err }: Writers, stream: NodeJS.WriteStrea
     live?.end();
     live = undefined;
   };
-  const columns = (): number => stream.columns ?? 80;
+  // A terminal that does not know its width says 0.
+  const columns = (): number => stream.columns || 80;
   const show = (standing: Standing, gaps: string): void => {
     const texts = [barLine(standing, columns()), ...(gaps === '' ? [] : [gaps])];
     if (live && (live.title !== standing.title || live.lines.length !== texts.length)) clear();

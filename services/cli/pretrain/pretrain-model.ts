@@ -17,7 +17,7 @@ import { restoreCheckpoint, SupersededCheckpoints, saveCheckpoint, TrainEngine }
 import { prepareCorpus } from '../prepare-corpus.js';
 import type { Session } from '../session.js';
 import { writingTo } from '../user-path.js';
-import { inOptions } from './read-options.js';
+import { inOptions, textInOptions, trainedElsewhere } from './in-options.js';
 import { requireMemory } from './requirements.js';
 import type { PretrainSettings } from './settings.js';
 import { tokenizerFor } from './tokenizer-for.js';
@@ -51,7 +51,11 @@ export async function pretrainModel(session: Session, options: PretrainOptions):
     validationSamples: settings.validationSamples,
     seed: settings.seed,
   };
-  const { digest } = await prepareCorpus(corpusSettings, { store: data.store, display, signal });
+  const { digest } = await prepareCorpus(corpusSettings, { store: data.store, display, signal }).catch(
+    (error: unknown) => {
+      throw textInOptions(error);
+    },
+  );
   const runtime = await openRuntime('c-api');
   const corpus = await openCorpus(digest, data.store.artifacts);
   try {
@@ -199,10 +203,11 @@ class Pretraining {
     failpoint('pretrain.before_commit');
     const value = Buffer.from(saved.digest);
     const { records } = this.#store;
-    this.#revision =
-      this.#revision === 0
-        ? await records.create(key, value)
-        : await records.update(key, value, this.#revision);
+    const committing =
+      this.#revision === 0 ? records.create(key, value) : records.update(key, value, this.#revision);
+    this.#revision = await committing.catch((error: unknown) => {
+      throw trainedElsewhere(error);
+    });
     const { weights, moments } = saved.manifest;
     if (this.#committed !== '' && this.#committed !== saved.digest)
       this.#superseded.add(this.#committed, weights.bytes + (moments?.bytes ?? 0));

@@ -1,6 +1,6 @@
 // From the options of `ddk pretrain` to its settings. Every problem is named with its option, before any text is read.
 import path from 'node:path';
-import { DdkError, requireNone, type Violation } from '#base';
+import { requireNone, type Violation } from '#base';
 import type { ModelDescription } from '#model';
 import type { ProviderSetting } from '#runtime';
 import { Named, pathsOf, problemsOfPaths } from '../text-option.js';
@@ -103,15 +103,4 @@ function* problemsOfHeads({ hidden, heads, kvHeads = heads }: PretrainOptions): 
 function* problemsOfTokenizer({ tokenizer, like }: PretrainOptions): Generator<Violation> {
   if (tokenizer !== undefined && like !== undefined)
     yield { field: '--tokenizer', description: "is the other model's with --like; give one of them" };
-}
-
-/** A loss that is no number any more is said with the option that is at fault. */
-export function inOptions(error: unknown, step: number, peak: number): DdkError {
-  const known = DdkError.from(error);
-  if (known.reason !== 'LOSS_NOT_FINITE') return known;
-  return new DdkError(
-    known.code,
-    `Step ${step} came to a loss or a gradient that is no finite number any more: give a --lr below ${peak}.`,
-    { cause: error, reason: known.reason },
-  );
 }

@@ -15,7 +15,7 @@ const domain = z.strictObject({
 
 const corpus = z.strictObject({
   /** T: predicted positions of a window. */
-  sequenceLength: count(1_048_576).min(2).default(512),
+  sequenceLength: z.int().min(2).max(1_048_576).default(512),
   /** Held-out documents a domain; the paper takes 500. */
   validationSamples: count(65_536).default(500),
 });

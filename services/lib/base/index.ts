@@ -29,5 +29,6 @@ export { createLogger, type Logger, setLogContext, silentLogger } from './log.js
 export { keyedPermutation } from './permutation.js';
 export { keyedNormals, keyedUint32, keyedUniform } from './random.js';
 export { type Report, reported } from './reported.js';
+export { asOneError } from './several.js';
 export { createTurns, type TakeTurn } from './turns.js';
 export { invalidArgument, requireNone } from './violations.js';

@@ -6,6 +6,7 @@ import { createTokenizer, readTokenizer } from '#tokenizer';
 import { BatchBuilder, type DocumentBatch } from './batch.js';
 import { chatStyle } from './chat.js';
 import { type DocumentKey, documentKey } from './held-out.js';
+import { listDomains } from './list-domains.js';
 import {
   type CorpusDomain,
   type CorpusManifest,
@@ -27,7 +28,6 @@ import {
   scanDomain,
 } from './scan.js';
 import { writeShards } from './shard-writer.js';
-import { listFiles } from './sources.js';
 import type { TokenisedBatch } from './tokenise.js';
 import { openTokeniserPool, type TokeniserPool } from './tokeniser-pool.js';
 import type { Window } from './window.js';
@@ -55,8 +55,7 @@ export async function buildCorpus(
     signal: options.signal,
     shardTokens: options.shardTokens ?? defaultShardTokens,
   };
-  const domains: DomainFiles[] = [];
-  for (const domain of options.domains) domains.push({ name: domain.name, files: await listFiles(domain) });
+  const domains = await listDomains(options.domains);
   const meter = (phase: 'scanning' | 'tokenising') => {
     const totalBytes = domains.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, 0);
     return new ProgressMeter(phase, totalBytes, options.onProgress && ((p) => options.onProgress?.(p)));

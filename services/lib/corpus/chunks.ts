@@ -51,10 +51,8 @@ export async function* gunzipChunks(path: string, onRead: OnRead): AsyncGenerato
     if (code?.startsWith('Z_')) {
       throw new DdkError(
         'invalid_argument',
-        `${path} is not a sound gzip file (${(error as Error).message}).`,
-        {
-          cause: error,
-        },
+        `${path} is not a sound gzip file (${(error as Error).message}); replace it or leave it out.`,
+        { cause: error },
       );
     }
     throw unreadable(path, error);

@@ -108,7 +108,10 @@ async function asyncBuffer(handle: FileHandle, path: string): Promise<AsyncBuffe
       for (let done = 0; done < bytes.length; ) {
         const { bytesRead } = await handle.read(bytes, done, bytes.length - done, start + done);
         if (bytesRead === 0)
-          throw new DdkError('data_loss', `${path} ends before byte ${end}; it is cut short.`);
+          throw new DdkError(
+            'data_loss',
+            `${path} ends before byte ${end}: it is cut short; replace it or leave it out.`,
+          );
         done += bytesRead;
       }
       return bytes.buffer;
@@ -123,8 +126,10 @@ async function ofFile<T>(path: string, body: () => Promise<T>): Promise<T> {
   } catch (cause) {
     if (cause instanceof DdkError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new DdkError('invalid_argument', `${path} is not a Parquet file that can be read (${why}).`, {
-      cause,
-    });
+    throw new DdkError(
+      'invalid_argument',
+      `${path} is not a Parquet file that can be read (${why}); replace it or leave it out.`,
+      { cause },
+    );
   }
 }

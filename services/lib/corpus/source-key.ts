@@ -4,9 +4,10 @@ import { stat } from 'node:fs/promises';
 import { canonicalJson, sha256Hex } from '#base';
 import { tokenizerFiles } from '#tokenizer';
 import { formatOf } from './formats.js';
+import { listDomains } from './list-domains.js';
 import { corpusFormatVersion } from './manifest.js';
 import { type CorpusContentOptions, checkOptions, defaultShardTokens } from './options.js';
-import { listFiles, type SourceFile } from './sources.js';
+import type { SourceFile } from './sources.js';
 
 /**
  * `sha256:` and a hash over the options and the path, size and time of change of every file, the tokenizer's included, and
@@ -16,10 +17,10 @@ import { listFiles, type SourceFile } from './sources.js';
 export async function corpusSourceKey(options: CorpusContentOptions): Promise<string> {
   checkOptions(options);
   const { sequenceLength, validationSamples, seed, shardTokens = defaultShardTokens } = options;
-  const domains: unknown[] = [];
-  for (const domain of options.domains) {
-    domains.push({ name: domain.name, files: (await listFiles(domain)).map(describeText) });
-  }
+  const domains = (await listDomains(options.domains)).map(({ name, files }) => ({
+    name,
+    files: files.map(describeText),
+  }));
   const tokenizer: unknown[] = [];
   for (const path of Object.values(await tokenizerFiles(options.tokenizerPath))) {
     // The configuration need not exist; the tokenizer itself is missed when it is opened.

@@ -60,7 +60,12 @@ const cases: readonly (readonly [
     jsonl({ messages: [{ role: 'user', content: 'x' }] }),
     /no turn of the assistant/,
   ],
-  ['a gzip file that is none', 'a.jsonl.gz', 'hello', /a\.jsonl\.gz is not a sound gzip file/],
+  [
+    'a gzip file that is none',
+    'a.jsonl.gz',
+    'hello',
+    /a\.jsonl\.gz is not a sound gzip file \(.*\); replace it or leave it out\./,
+  ],
   [
     'a gzip file cut short',
     'a.jsonl.gz',
