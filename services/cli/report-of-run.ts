@@ -8,6 +8,7 @@ import { lastMeasured, runLine } from './display/describe-run.js';
 import { toJson } from './display/json.js';
 import { RunPast } from './display/run-past.js';
 import {
+  type ComparisonArm,
   type DigestRow,
   type ReportData,
   type ReportInterval,
@@ -15,12 +16,13 @@ import {
   type SettingRow,
   StepSummary,
 } from './report/index.js';
-import { stepMetrics } from './run-records.js';
+import { stepMetrics, trainingInHand } from './run-records.js';
 
 const ppl = (loss: number | undefined): number => (loss === undefined ? Number.NaN : Math.exp(loss));
 
 export async function reportData(store: Store, run: Run, arms: readonly Run[]): Promise<ReportData> {
   const last = lastMeasured(run);
+  const measuredAtStep = stepOfUnfinished(run);
   const { past, intervals, planned, everyNth } = await intervalsOf(store, run);
   return {
     name: run.spec?.name ?? run.id,
@@ -35,15 +37,29 @@ export async function reportData(store: Store, run: Run, arms: readonly Run[]): 
       finalPerplexity: ppl(last?.gaps[d]?.studentLoss),
       trainingShare: past.share(d),
     })),
+    ...(measuredAtStep !== undefined && { measuredAtStep }),
     intervals,
     intervalsPlanned: planned,
     everyNth,
     steps: await stepsOf(store, run),
-    arms: arms.map((arm) => ({
-      name: arm.spec?.name ?? arm.id,
-      finalPerplexity: arm.domains.map((_, d) => ppl(lastMeasured(arm)?.gaps[d]?.studentLoss)),
-    })),
+    arms: arms.map(comparisonArm),
   };
+}
+
+function comparisonArm(run: Run): ComparisonArm {
+  const last = lastMeasured(run);
+  const measuredAtStep = stepOfUnfinished(run);
+  return {
+    name: run.spec?.name ?? run.id,
+    ...(measuredAtStep !== undefined && { measuredAtStep }),
+    finalPerplexity: run.domains.map((_, d) => ppl(last?.gaps[d]?.studentLoss)),
+  };
+}
+
+/** The step of the last measurement; undefined where that came after all training, and before any measurement. */
+function stepOfUnfinished(run: Run): number | undefined {
+  const last = lastMeasured(run);
+  return last && last.index < run.intervalsPlanned ? last.firstStep : undefined;
 }
 
 /** Numbers of intervals and domains that a page can show; of longer histories every so many intervals are left out. */
@@ -69,6 +85,8 @@ async function intervalsOf(store: Store, run: Run): Promise<History> {
     const shown = interval.index % everyNth === 0 || interval.index === last;
     if (shown && interval.gaps.length > 0) intervals.push(reportInterval(interval));
   }
+  const inHand = await trainingInHand(store, run);
+  if (inHand) past.addInHand(inHand);
   return { past, intervals, planned, everyNth };
 }
 

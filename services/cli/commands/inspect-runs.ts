@@ -1,7 +1,7 @@
 // `ddk runs`, `ddk show` and `ddk watch`: looking at runs, with or without a process at work on them.
 import { formatDurationMs } from '#base';
 import { type Interval, type Run, RunState } from '#proto/ddk/v1/types';
-import { gapTable, isOver, lastMeasured, runLine, stateName } from '../display/describe-run.js';
+import { gapTable, isOver, lastMeasured, ratio, runLine, stateName } from '../display/describe-run.js';
 import type { Display } from '../display/display.js';
 import { RunPast } from '../display/run-past.js';
 import { table } from '../display/table.js';
@@ -31,7 +31,7 @@ export function tellRuns(display: Display, runs: readonly Run[], none: string): 
       run.spec?.name ?? run.id,
       stateName(run.state),
       `${run.interval} of ${run.intervalsPlanned}`,
-      worst ? `${worst.domain} ${worst.ratio.toFixed(3)}` : '–',
+      worst ? `${worst.domain} ${ratio(worst.ratio)}` : '–',
       age,
     ];
   });

@@ -59,7 +59,7 @@ export function gapTable(run: Run, past: RunPast): string {
       gap ? perplexity(gap.teacherLoss) : '–',
       start ? perplexity(start.studentLoss) : '–',
       gap ? perplexity(gap.studentLoss) : '–',
-      gap ? gap.ratio.toFixed(3) : '–',
+      gap ? ratio(gap.ratio) : '–',
       weight === undefined ? '–' : percent(weight),
       percent(past.share(d)),
     ];
@@ -82,5 +82,7 @@ export const perplexity = (loss: number): string => {
   const value = Math.exp(loss);
   return value >= 1000 ? value.toExponential(2) : value.toFixed(3);
 };
+/** A gap, with an exponent where a run has gone astray. */
+export const ratio = (value: number): string => (value >= 1e6 ? value.toExponential(2) : value.toFixed(3));
 export const percent = (fraction: number): string =>
   Number.isNaN(fraction) ? '–' : `${(100 * fraction).toFixed(1)} %`;
