@@ -104,7 +104,7 @@ async function holdDemonstration(
 
   const [ddk, ...others] = runs;
   if (!ddk) throw new DdkError('internal', 'the demonstration has no arms');
-  const report = await writeReport(data.store, ddk, data.runFolder('demo-ddk'), others);
+  const report = await writeReport(data, ddk, data.runFolder('demo-ddk'), others);
   const past = await new RunPast().follow(ddk, storedHistory(data.store));
   const table = comparison(runs, past, arms);
   const took = formatDurationMs(performance.now() - started);
