@@ -25,6 +25,9 @@ export function isOver(run: Run): boolean {
   );
 }
 
+/** Whether the run gets on as long as somebody is at work on it. */
+export const isUnderWay = (run: Run): boolean => !isOver(run) && run.state !== RunState.PAUSED;
+
 /** The last interval whose gaps are known. */
 export const lastMeasured = (run: Run): Interval | undefined =>
   run.intervals.findLast((i) => i.gaps.length > 0);
