@@ -89,7 +89,8 @@ export async function leaveInterrupted(
   name: string,
   warn: (text: string) => void,
 ): Promise<void> {
-  const run = await runNamed(data.store, name);
+  // Where it cannot even be looked up, the interruption is still what there is to tell.
+  const run = await runNamed(data.store, name).catch(() => undefined);
   if (run) await leaveMetrics(data, run, warn, AbortSignal.timeout(interruptedMs));
 }
 
