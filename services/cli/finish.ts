@@ -11,7 +11,8 @@ import { storedHistory } from './history.js';
 import { metricsCsv } from './metrics-csv.js';
 import { renderReport } from './report/index.js';
 import { reportData } from './report-of-run.js';
-import { stepMetrics } from './run-records.js';
+import { runNamed, stepMetrics } from './run-records.js';
+import { savedSpec } from './saved-spec.js';
 import { type UserPath, writingTo } from './user-path.js';
 
 const maxManifestBytes = 1 << 20;
@@ -39,7 +40,7 @@ export async function finishRun(
   const { weightsDigest } = await writeStudent(data.store, run, student, { replace: true });
   try {
     const metrics = await writeMetrics(data.store, run, folder);
-    const report = await writeReport(data.store, run, folder);
+    const report = await writeReport(data, run, folder);
     const past = await new RunPast().follow(run, storedHistory(data.store));
     const summary = [
       gapTable(run, past),
@@ -57,9 +58,40 @@ export async function finishRun(
   }
 }
 
-/** Writes the metrics of what a run has committed so far into its folder. */
-export async function leaveMetrics(data: DataFolder, run: Run): Promise<void> {
-  await writeMetrics(data.store, run, await folderOf(data, run));
+/**
+ * Writes the metrics of what a run has committed so far into its folder. Where that cannot be done `warn` is told: how the
+ * run ended is what there is to tell, and `ddk report` writes them too. The same once `signal` is aborted.
+ */
+export async function leaveMetrics(
+  data: Pick<DataFolder, 'store' | 'runFolder'>,
+  run: Run,
+  warn: (text: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  try {
+    await writeMetrics(data.store, run, await folderOf(data, run), signal);
+  } catch (error) {
+    const name = run.spec?.name ?? run.id;
+    warn(
+      signal?.aborted
+        ? `the metrics take long; \`ddk report ${name}\` writes them`
+        : `the metrics could not be written (${DdkError.from(error).message})`,
+    );
+  }
+}
+
+/** How long an interrupted command goes on to write metrics. */
+const interruptedMs = 3_000;
+
+/** The same for a run, if it was made by then, whose command was interrupted: it does not take long. */
+export async function leaveInterrupted(
+  data: Pick<DataFolder, 'store' | 'runFolder'>,
+  name: string,
+  warn: (text: string) => void,
+): Promise<void> {
+  // Where it cannot even be looked up, the interruption is still what there is to tell.
+  const run = await runNamed(data.store, name).catch(() => undefined);
+  if (run) await leaveMetrics(data, run, warn, AbortSignal.timeout(interruptedMs));
 }
 
 async function folderOf(data: Pick<DataFolder, 'runFolder'>, run: Run): Promise<string> {
@@ -79,21 +111,28 @@ const written = (path: string): UserPath => ({
   remedy: 'mend that, then give the same command again',
 });
 
-export async function writeMetrics(store: Store, run: Run, folder: string): Promise<string> {
+export async function writeMetrics(
+  store: Store,
+  run: Run,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<string> {
   const file = path.join(folder, 'metrics.csv');
-  const pieces = metricsCsv(run.domains, await stepMetrics(store, run));
+  const pieces = metricsCsv(run.domains, await stepMetrics(store, run, signal));
   await writingTo(written(file), () => writeFileDurable(file, pieces));
   return file;
 }
 
 export async function writeReport(
-  store: Store,
+  { store, runFolder }: Pick<DataFolder, 'store' | 'runFolder'>,
   run: Run,
   folder: string,
   arms: readonly Run[] = [],
 ): Promise<string> {
   const file = path.join(folder, 'report.html');
-  const text = await renderReport(await reportData(store, run, arms));
+  // A report tells what is still there.
+  const saved = await savedSpec(runFolder(run.spec?.name ?? run.id)).catch(() => undefined);
+  const text = await renderReport(await reportData(store, run, arms, saved));
   await writingTo(written(file), () => writeFileDurable(file, text));
   return file;
 }

@@ -14,17 +14,19 @@ export interface StoredSteps extends AsyncIterable<StepMetrics> {
 
 /**
  * The steps of the chains that end with the links `heads`, one chain after the other. not_found, data_loss: a link is missing
- * or damaged.
+ * or damaged. An aborted signal ends the reading, also of the steps, with its reason.
  */
 export async function readMetricsLogs(
   artifacts: ArtifactStore,
   heads: readonly string[],
+  signal?: AbortSignal,
 ): Promise<StoredSteps> {
   const digests: string[] = [];
   let count = 0;
   for (const head of heads) {
     const chain: string[] = [];
     for await (const { digest, link } of linksFrom(artifacts, head)) {
+      signal?.throwIfAborted();
       chain.push(digest);
       count += link.steps.length;
     }
@@ -33,7 +35,10 @@ export async function readMetricsLogs(
   return {
     count,
     async *[Symbol.asyncIterator]() {
-      for (const digest of digests) yield* (await readLink(artifacts, digest)).steps;
+      for (const digest of digests) {
+        signal?.throwIfAborted();
+        yield* (await readLink(artifacts, digest)).steps;
+      }
     },
   };
 }

@@ -1,33 +1,43 @@
 // A run as the report takes it.
 
-import { type Interval, MixturePolicy, type Run, type StepMetrics } from '#proto/ddk/v1/types';
+import type { Interval, Run, StepMetrics } from '#proto/ddk/v1/types';
 import type { Store } from '#store';
-import { readCheckpoint } from '#train';
 import { readIntervals } from '../scheduler/history.js';
 import { lastMeasured, runLine } from './display/describe-run.js';
-import { toJson } from './display/json.js';
 import { RunPast } from './display/run-past.js';
 import {
-  type DigestRow,
+  type ComparisonArm,
   type ReportData,
   type ReportInterval,
   type ReportStep,
-  type SettingRow,
   StepSummary,
 } from './report/index.js';
-import { stepMetrics } from './run-records.js';
+import { originRows } from './report-origins.js';
+import { settingRows } from './report-settings.js';
+import { stepMetrics, trainingInHand } from './run-records.js';
+import type { Spec } from './spec/schema.js';
 
 const ppl = (loss: number | undefined): number => (loss === undefined ? Number.NaN : Math.exp(loss));
 
-export async function reportData(store: Store, run: Run, arms: readonly Run[]): Promise<ReportData> {
+/**
+ * @param arms other runs over the same domains
+ * @param saved the spec that the run was started with, where it is still there
+ */
+export async function reportData(
+  store: Store,
+  run: Run,
+  arms: readonly Run[],
+  saved?: Spec,
+): Promise<ReportData> {
   const last = lastMeasured(run);
+  const measuredAtStep = stepOfUnfinished(run);
   const { past, intervals, planned, everyNth } = await intervalsOf(store, run);
   return {
     name: run.spec?.name ?? run.id,
     createdAt: run.createdAt?.toISOString() ?? '',
     outcome: runLine(run),
-    settings: settingRows(run),
-    digests: await digestRows(store, run),
+    settings: await settingRows(store.artifacts, run, saved),
+    digests: await originRows(store, run),
     domains: run.domains.map((domain, d) => ({
       name: domain.name,
       teacherPerplexity: ppl(last?.gaps[d]?.teacherLoss),
@@ -35,15 +45,29 @@ export async function reportData(store: Store, run: Run, arms: readonly Run[]): 
       finalPerplexity: ppl(last?.gaps[d]?.studentLoss),
       trainingShare: past.share(d),
     })),
+    ...(measuredAtStep !== undefined && { measuredAtStep }),
     intervals,
     intervalsPlanned: planned,
     everyNth,
     steps: await stepsOf(store, run),
-    arms: arms.map((arm) => ({
-      name: arm.spec?.name ?? arm.id,
-      finalPerplexity: arm.domains.map((_, d) => ppl(lastMeasured(arm)?.gaps[d]?.studentLoss)),
-    })),
+    arms: arms.map(comparisonArm),
   };
+}
+
+function comparisonArm(run: Run): ComparisonArm {
+  const last = lastMeasured(run);
+  const measuredAtStep = stepOfUnfinished(run);
+  return {
+    name: run.spec?.name ?? run.id,
+    ...(measuredAtStep !== undefined && { measuredAtStep }),
+    finalPerplexity: run.domains.map((_, d) => ppl(last?.gaps[d]?.studentLoss)),
+  };
+}
+
+/** The step of the last measurement; undefined where that came after all training, and before any measurement. */
+function stepOfUnfinished(run: Run): number | undefined {
+  const last = lastMeasured(run);
+  return last && last.index < run.intervalsPlanned ? last.firstStep : undefined;
 }
 
 /** Numbers of intervals and domains that a page can show; of longer histories every so many intervals are left out. */
@@ -69,6 +93,8 @@ async function intervalsOf(store: Store, run: Run): Promise<History> {
     const shown = interval.index % everyNth === 0 || interval.index === last;
     if (shown && interval.gaps.length > 0) intervals.push(reportInterval(interval));
   }
+  const inHand = await trainingInHand(store, run);
+  if (inHand) past.addInHand(inHand);
   return { past, intervals, planned, everyNth };
 }
 
@@ -101,46 +127,4 @@ function reportStep(s: StepMetrics, asked: boolean): ReportStep {
     tokensPerSecond: (1000 * Number(s.tokens)) / (s.durationMs + s.teacherWaitMs),
     learningRate: s.learningRate,
   };
-}
-
-/** Every field of the spec that decides what is computed, by group. */
-function settingRows({ spec }: Run): SettingRow[] {
-  if (!spec) return [];
-  const rows: SettingRow[] = [];
-  const policy = Object.entries(MixturePolicy).find(([, value]) => value === spec.mixture?.policy)?.[0];
-  const groups = {
-    mixture: { ...spec.mixture, policy: policy?.toLowerCase() },
-    objective: spec.objective,
-    targets: { encoding: spec.targets?.kind?.$case, ...spec.targets?.kind?.value },
-    optimizer: spec.optimizer,
-    training: spec.training,
-  };
-  for (const [group, fields] of Object.entries(groups))
-    for (const [name, value] of Object.entries(fields ?? {}))
-      if (value !== undefined && !(Array.isArray(value) && value.length === 0))
-        rows.push({ group, name, value: typeof value === 'object' ? toJson(value) : String(value) });
-  return rows;
-}
-
-async function digestRows(store: Store, run: Run): Promise<DigestRow[]> {
-  const rows: DigestRow[] = [
-    { name: 'corpus', digest: run.spec?.corpusDigest ?? '' },
-    { name: 'teacher', digest: run.spec?.teacherFingerprint ?? '' },
-    { name: 'student', digest: run.spec?.studentDigest ?? '' },
-    { name: 'start checkpoint', digest: run.spec?.baseCheckpointDigest ?? '' },
-    { name: 'last checkpoint', digest: run.checkpointDigest },
-    { name: 'export', digest: run.exportDigest },
-  ];
-  if (run.checkpointDigest !== '') {
-    const { weightsDigest, environment } = await readCheckpoint(run.checkpointDigest, store.artifacts);
-    rows.push({ name: 'weights', digest: weightsDigest });
-    if (environment) {
-      const { provider, device, threads, ortVersion } = environment;
-      rows.push({
-        name: 'made on',
-        digest: `${provider}, ${device}, ${threads} threads, ONNX Runtime ${ortVersion}`,
-      });
-    }
-  }
-  return rows.filter(({ digest }) => digest !== '');
 }

@@ -14,6 +14,10 @@ export async function listRuns(store: Store): Promise<Run[]> {
     .sort((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0));
 }
 
+/** The run of this name, if there is one. */
+export const runNamed = async (store: Store, name: string): Promise<Run | undefined> =>
+  (await listRuns(store)).find((run) => run.spec?.name === name);
+
 /** By id or name. not_found names the runs there are. */
 export async function findRun(store: Store, idOrName: string): Promise<Run> {
   const runs = await listRuns(store);
@@ -24,12 +28,18 @@ export async function findRun(store: Store, idOrName: string): Promise<Run> {
   throw new DdkError('not_found', `There is no run "${idOrName}" in this data folder. ${hint}`);
 }
 
-/** The metrics of every step that the run has committed, those of the interval in hand too, in order. */
-export async function stepMetrics(store: Store, run: Run): Promise<StoredSteps> {
+/**
+ * The metrics of every step that the run has committed, those of the interval in hand too, in order. An aborted signal ends
+ * the reading.
+ */
+export async function stepMetrics(store: Store, run: Run, signal?: AbortSignal): Promise<StoredSteps> {
   const heads = new Set<string>();
-  for await (const { metricsDigest } of readIntervals(store.records, run)) heads.add(metricsDigest);
+  for await (const { metricsDigest } of readIntervals(store.records, run)) {
+    signal?.throwIfAborted();
+    heads.add(metricsDigest);
+  }
   heads.add((await trainingInHand(store, run))?.metricsDigest ?? '');
-  return readMetricsLogs(store.artifacts, [...heads]);
+  return readMetricsLogs(store.artifacts, [...heads], signal);
 }
 
 /** The record of the interval that the run is at, once its training was assigned. */

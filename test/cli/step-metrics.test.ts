@@ -13,7 +13,7 @@ import {
   StepMetricsLog,
 } from '#proto/ddk/v1/types';
 import { type ArtifactStore, openMemoryStore, type Store } from '#store';
-import { finishRun, writeMetrics } from '../../services/cli/finish.js';
+import { finishRun, leaveMetrics, writeMetrics } from '../../services/cli/finish.js';
 import { metricsCsv } from '../../services/cli/metrics-csv.js';
 import { readMetricsLogs } from '../../services/cli/metrics-log.js';
 import { reportData } from '../../services/cli/report-of-run.js';
@@ -143,6 +143,35 @@ test('a file and a report have the steps of every interval in order, those of th
     report.steps.line('loss').map(({ x }) => x),
     expected,
   );
+});
+
+test('metrics that take too long are given up: what was there stays, and the way on is told', async (t) => {
+  const store = openMemoryStore();
+  const root = await temporaryFolder(t);
+  const data = { store, runFolder: (name: string) => path.join(root, name) };
+  const run = await runWithSteps(store);
+  const warned: string[] = [];
+  const leave = (signal?: AbortSignal) => leaveMetrics(data, run, (text) => warned.push(text), signal);
+  await leave();
+  assert.deepEqual(warned, []);
+  const file = path.join(root, 'sample', 'metrics.csv');
+  await writeFileDurable(file, 'old');
+  await leave(AbortSignal.abort());
+  assert.deepEqual(warned, ['the metrics take long; `ddk report sample` writes them']);
+  assert.equal(await readFile(file, 'utf8'), 'old');
+  assert.deepEqual(await readdir(path.dirname(file)), ['metrics.csv']);
+
+  // Between any two links of a chain, while they are found and while they are told.
+  const { artifacts, head, reads } = fakeChain(10, 1);
+  const giveUp = new AbortController();
+  const steps = await readMetricsLogs(artifacts, [head], giveUp.signal);
+  reads.splice(0);
+  await assert.rejects(async () => {
+    for await (const { step } of steps) if (step === 3) giveUp.abort(new Error('too long'));
+  }, /too long/);
+  assert.deepEqual(reads.splice(0), [0, 1, 2]);
+  await assert.rejects(readMetricsLogs(artifacts, [head], giveUp.signal), /too long/);
+  assert.equal(reads.length, 1);
 });
 
 test('a file whose steps cannot all be read is not written, and the one before it stays', async (t) => {

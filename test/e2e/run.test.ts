@@ -110,6 +110,9 @@ test('the report is one file that needs no other, and names the digest', async (
   assert.match(html, /^<!doctype html>/i);
   assert.match(html, /<svg/);
   assert.ok(html.includes(weightsDigest));
+  // What the run record does not have: the windows are the corpus's, the paths the spec's.
+  assert.match(html, /sequenceLength<\/th><td>24<\/td>/);
+  assert.match(html, /sums<\/th><td>[^<]*text\/sums\.jsonl<\/td>/);
   assert.doesNotMatch(html, /(src|href)="(https?:)?\/\//);
 });
 

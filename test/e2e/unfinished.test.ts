@@ -30,9 +30,11 @@ async function committedAfter(step: number): Promise<void> {
   while (((await record())?.step ?? 0) <= step) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
+const csvFile = (): string => join(world.folder, '.ddk', 'runs', 'long', 'metrics.csv');
+
 /** The first column of the run's metrics, below its title. */
 async function stepsInCsv(): Promise<number[]> {
-  const csv = await readFile(join(world.folder, '.ddk', 'runs', 'long', 'metrics.csv'), 'utf8');
+  const csv = await readFile(csvFile(), 'utf8');
   return csv
     .trimEnd()
     .split('\n')
@@ -62,6 +64,12 @@ test('collecting garbage where there is nothing makes nothing', async () => {
   assert.match(stdout, /^Deleted 0 artifacts/m);
   await assert.rejects(stat(join(world.folder, 'nowhere')));
 });
+
+/** What `runs` and `show` say of the run. */
+async function told(): Promise<{ readonly runs: string; readonly show: string }> {
+  const [runs, show] = await Promise.all([succeeds(world, ['runs']), succeeds(world, ['show', 'long'])]);
+  return { runs: runs.stdout, show: show.stdout };
+}
 
 test('a run that is paused or cancelled within an interval leaves the metrics of what it has committed', async () => {
   const training = { intervals: 1, intervalSteps: 100_000, batchSize: 16, checkpointSeconds: 1 };
@@ -94,12 +102,37 @@ test('a run that is paused or cancelled within an interval leaves the metrics of
     await succeeds(world, ['gc', '--delete', '--grace-minutes', '0', '--json']),
   ) as { artifacts: unknown[] };
   assert.ok(artifacts.length > 0);
-  await rm(join(world.folder, '.ddk', 'runs', 'long', 'metrics.csv'));
+  await rm(csvFile());
   await succeeds(world, ['report', 'long']);
   assert.equal(await lastInCsv(), pausedAt);
 
   const second = world.start(['resume', 'long', '--json']);
   await committedAfter(pausedAt);
-  assert.match(await endedBy(second, 'cancel'), /^ddk: long: cancelled/);
-  assert.ok((await lastInCsv()) > pausedAt);
+  const { runs, show } = await told();
+  assert.doesNotMatch(`${runs}${show}`, /interrupted/);
+  second.kill('SIGINT');
+  assert.equal((await second.finished).code, 130);
+  const interruptedAt = (await record())?.step ?? 0;
+  assert.ok(interruptedAt > pausedAt);
+  assert.equal(await lastInCsv(), interruptedAt);
+});
+
+test('a run that nobody works on is shown as interrupted, with the way on', async () => {
+  const { runs, show } = await told();
+  assert.match(runs, /^long +training, interrupted +0 of 1/m);
+  assert.match(runs, /^`ddk resume RUN` continues one that is interrupted\.$/m);
+  assert.match(show, /^state +training interval 1 of 1; interrupted, `ddk resume long` continues it$/m);
+});
+
+test('a run that is paused while nobody works on it leaves its metrics, and again as it is cancelled at work', async () => {
+  const committed = (await record())?.step ?? 0;
+  await rm(csvFile());
+  await succeeds(world, ['pause', 'long']);
+  assert.equal(await lastInCsv(), committed);
+  assert.doesNotMatch((await told()).show, /interrupted/);
+
+  const running = world.start(['resume', 'long', '--json']);
+  await committedAfter(committed);
+  assert.match(await endedBy(running, 'cancel'), /^ddk: long: cancelled/);
+  assert.ok((await lastInCsv()) > committed);
 });

@@ -3,7 +3,7 @@ import { DdkError } from '#base';
 import type { CorpusManifest } from '#corpus';
 import type { DomainGap, RunSpec } from '#proto/ddk/v1/types';
 import type { Claim } from '#store';
-import { percent, perplexity } from '../display/describe-run.js';
+import { percent, perplexity, ratio } from '../display/describe-run.js';
 import { table } from '../display/table.js';
 import { type Embedded, startEmbedded } from '../embedded.js';
 import { withEvaluator, withScheduler } from '../remote.js';
@@ -99,7 +99,7 @@ async function tellPreview(
     g.domain,
     perplexity(g.teacherLoss),
     perplexity(g.studentLoss),
-    g.ratio.toFixed(3),
+    ratio(g.ratio),
     percent(weights[d] ?? Number.NaN),
   ]);
   const columns = [

@@ -21,7 +21,7 @@ export async function writeRunReport(
     options.out === undefined ? data.runFolder(run.spec?.name ?? run.id) : path.resolve(options.out);
   await requireRoom({ path: folder, cannot: 'hold the report', remedy: 'give another folder with --out' });
   await makeRunFolder(folder);
-  const report = await writeReport(data.store, run, folder, arms);
+  const report = await writeReport(data, run, folder, arms);
   const metrics = await writeMetrics(data.store, run, folder);
   display.result(`report   ${report}\nmetrics  ${metrics}`, { report, metrics });
 }

@@ -1,7 +1,5 @@
 // `ddk run` and `ddk resume`: a run in this process, from its spec to the exported student.
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { DdkError, invalidArgument, writeFileDurable } from '#base';
+import { DdkError, invalidArgument } from '#base';
 import { openModel } from '#model';
 import { type Run, RunState } from '#proto/ddk/v1/types';
 import type { Claim } from '#store';
@@ -11,17 +9,17 @@ import { readIntervals } from '../../scheduler/history.js';
 import type { DataFolder } from '../data-folder.js';
 import { farewell } from '../display/farewell.js';
 import { describeDryRun } from '../dry-run.js';
-import { serviceLogger, startEmbedded } from '../embedded.js';
-import { finishRun, makeRunFolder } from '../finish.js';
+import { type Embedded, serviceLogger, startEmbedded } from '../embedded.js';
+import { finishRun, leaveInterrupted, leaveMetrics, makeRunFolder } from '../finish.js';
 import { followRun } from '../follow.js';
-import { leaveMetricsIfInterrupted, tryToLeaveMetrics } from '../leaving-metrics.js';
 import type { RunServices } from '../remote.js';
-import { findRun, listRuns } from '../run-records.js';
+import { findRun, runNamed } from '../run-records.js';
+import { savedSpec, saveSpec } from '../saved-spec.js';
 import type { Session } from '../session.js';
 import { changedFields } from '../spec/changed-fields.js';
 import { protoJson } from '../spec/proto-json.js';
 import { readSpec } from '../spec/read-spec.js';
-import { type Spec, specSchema } from '../spec/schema.js';
+import type { Spec } from '../spec/schema.js';
 import { type Submission, submit } from '../submit.js';
 import { requireTeacherInPlace } from '../teacher-in-place.js';
 
@@ -71,6 +69,17 @@ export async function submitOnce(session: Session, spec: Spec, options: RunOptio
 
 async function runSpec(session: Session, spec: Spec, options: RunOptions, claim: Claim): Promise<void> {
   const submission = await submitOnce(session, spec, options);
+  await withServices(session, spec, claim, (embedded) => executeRun(session, embedded, spec, submission));
+}
+
+/** Calls `body` with the services of a spec in this process, and writes what the run leaves, also if it is interrupted. */
+async function withServices(
+  session: Session,
+  spec: Spec,
+  claim: Claim,
+  body: (embedded: Embedded) => Promise<Run>,
+): Promise<void> {
+  const { display, data, signal } = session;
   const embedded = await startEmbedded({
     ...placement(session, spec),
     teacher: spec.teacher,
@@ -78,10 +87,11 @@ async function runSpec(session: Session, spec: Spec, options: RunOptions, claim:
     takesUp: [spec.name],
   });
   try {
-    await conclude(session, await executeRun(session, embedded, spec, submission));
+    await conclude(session, await body(embedded));
   } finally {
     await embedded.close();
-    await leaveMetricsIfInterrupted(session, spec.name);
+    // Now that nothing more is committed.
+    if (signal.aborted) await leaveInterrupted(data, spec.name, (text) => display.warn(text));
   }
 }
 
@@ -107,7 +117,7 @@ export async function startRun(
   if (!run) throw new DdkError('internal', 'the scheduler returned no run');
   const folder = data.runFolder(spec.name);
   await makeRunFolder(folder);
-  await writeFileDurable(path.join(folder, 'spec.json'), `${JSON.stringify(spec, null, 2)}\n`);
+  await saveSpec(folder, spec);
   if (run.state === RunState.PAUSED) {
     display.note(`${spec.name} was paused (${run.reason?.message ?? 'no reason given'}); continuing it.`);
     await scheduler.resumeRun({ run: run.id, extendByIntervals: 0 }, { signal });
@@ -123,7 +133,7 @@ export async function startRun(
  */
 export async function conclude({ data, display }: Session, run: Run, where = ''): Promise<void> {
   if (run.state !== RunState.SUCCEEDED) {
-    await tryToLeaveMetrics({ data, display }, run);
+    await leaveMetrics(data, run, (text) => display.warn(text));
     throw new DdkError('failed_precondition', farewell(run, where));
   }
   const outcome = await finishRun(data, run);
@@ -175,20 +185,11 @@ async function resumeHere(session: Session, known: Run, extendBy: number, claim:
   const { display, data, signal } = session;
   const spec = await savedSpec(data.runFolder(known.spec?.name ?? known.id));
   await requireTeacherInPlace(spec);
-  const embedded = await startEmbedded({
-    ...placement(session, spec),
-    teacher: spec.teacher,
-    claim,
-    takesUp: [spec.name],
-  });
-  try {
+  await withServices(session, spec, claim, async (embedded) => {
     if (known.state === RunState.PAUSED || extendBy > 0)
       await embedded.scheduler.resumeRun({ run: known.id, extendByIntervals: extendBy }, { signal });
-    await conclude(session, await followRun(embedded, known.id, display, signal));
-  } finally {
-    await embedded.close();
-    await leaveMetricsIfInterrupted(session, spec.name);
-  }
+    return followRun(embedded, known.id, display, signal);
+  });
 }
 
 /** Where a spec's services run. */
@@ -202,31 +203,13 @@ export function placement({ data, options }: Session, spec: Spec) {
   } as const;
 }
 
-/** The spec that a run was started with, as its folder keeps it. */
-async function savedSpec(folder: string): Promise<Spec> {
-  const file = path.join(folder, 'spec.json');
-  const text = await readFile(file, 'utf8').catch(() => {
-    throw new DdkError(
-      'not_found',
-      `${file} is missing; continue the run with \`ddk run SPEC\` and its spec file.`,
-    );
-  });
-  const parsed = specSchema.safeParse(JSON.parse(text));
-  if (!parsed.success)
-    throw new DdkError(
-      'data_loss',
-      `${file} is no spec any more; continue the run with \`ddk run SPEC\` and its spec file.`,
-    );
-  return parsed.data;
-}
-
 /** The checkpoint to start from: what a run of this name started from, else that of `--from`, else the student's own. */
 async function baseOf(
   { data }: Session,
   name: string,
   { from, fromBest }: RunOptions,
 ): Promise<string | undefined> {
-  const started = (await runNamed(data, name))?.spec?.baseCheckpointDigest;
+  const started = (await runNamed(data.store, name))?.spec?.baseCheckpointDigest;
   if (from === undefined) return started;
   const source = await findRun(data.store, from);
   // The other run may have gone on since; a fork that has begun stays where it began.
@@ -247,12 +230,9 @@ async function hasReached({ store }: DataFolder, run: Run, checkpointDigest: str
   return false;
 }
 
-const runNamed = async (data: DataFolder, name: string): Promise<Run | undefined> =>
-  (await listRuns(data.store)).find((run) => run.spec?.name === name);
-
 /** A run that is yet to be made starts from a checkpoint of its own student's kind only; the scheduler refuses it too. */
 async function requireFork({ data }: Session, { runSpec }: Submission, from: string): Promise<void> {
-  if (await runNamed(data, runSpec.name)) return;
+  if (await runNamed(data.store, runSpec.name)) return;
   const { artifacts } = data.store;
   const { config } = await readStudent(artifacts, runSpec.studentDigest);
   try {
@@ -265,7 +245,7 @@ async function requireFork({ data }: Session, { runSpec }: Submission, from: str
 
 /** A name stands for one spec over one corpus; a changed one needs another name. */
 async function refuseChanged({ data }: Session, { runSpec }: Submission): Promise<void> {
-  const other = await runNamed(data, runSpec.name);
+  const other = await runNamed(data.store, runSpec.name);
   if (!other?.spec) return;
   const changes = changedFields(other.spec, runSpec);
   if (changes.length === 0) return;

@@ -3,7 +3,7 @@ import { DdkError, silentLogger } from '#base';
 import type { Run } from '#proto/ddk/v1/types';
 import { runLine } from '../display/describe-run.js';
 import { type Embedded, type SchedulerClient, startSchedulerAlone } from '../embedded.js';
-import { tryToLeaveMetrics } from '../leaving-metrics.js';
+import { leaveMetrics } from '../finish.js';
 import { findRun } from '../run-records.js';
 import type { Session } from '../session.js';
 
@@ -11,23 +11,19 @@ import type { Session } from '../session.js';
 export async function steerRun(session: Session, name: string, change: 'pause' | 'cancel'): Promise<void> {
   const { data, display, signal } = session;
   const known = await findRun(data.store, name);
-  const through = async (services: Embedded): Promise<Run> => {
+  const running = await session.running();
+  const through = async (services: Embedded): Promise<void> => {
     try {
-      return await askFor(change, services.scheduler, known.id, signal);
+      const run = await askFor(change, services.scheduler, known.id, signal);
+      // The process at work on a run writes them itself.
+      if (!running) await leaveMetrics(data, run, (text) => display.warn(text));
+      display.result(`${name}: ${runLine(run)}`, { run });
     } finally {
       await services.close();
     }
   };
-  const running = await session.running();
-  const run = running
-    ? await through(running)
-    : await data.holding(async () => {
-        const changed = await through(await startSchedulerAlone(data, silentLogger));
-        // Who is at work on a run writes them itself.
-        await tryToLeaveMetrics(session, changed);
-        return changed;
-      });
-  display.result(`${name}: ${runLine(run)}`, { run });
+  if (running) await through(running);
+  else await data.holding(async () => through(await startSchedulerAlone(data, silentLogger)));
 }
 
 /** The run as it is after the change. */

@@ -7,7 +7,7 @@ import { type Run, RunState } from '#proto/ddk/v1/types';
 import type { Claim } from '#store';
 import { executeRun, placement } from '../commands/run.js';
 import { openDataFolder } from '../data-folder.js';
-import { lastMeasured, percent, perplexity, runLine } from '../display/describe-run.js';
+import { lastMeasured, percent, perplexity, ratio, runLine } from '../display/describe-run.js';
 import { RunPast } from '../display/run-past.js';
 import { table } from '../display/table.js';
 import { startEmbedded } from '../embedded.js';
@@ -104,7 +104,7 @@ async function holdDemonstration(
 
   const [ddk, ...others] = runs;
   if (!ddk) throw new DdkError('internal', 'the demonstration has no arms');
-  const report = await writeReport(data.store, ddk, data.runFolder('demo-ddk'), others);
+  const report = await writeReport(data, ddk, data.runFolder('demo-ddk'), others);
   const past = await new RunPast().follow(ddk, storedHistory(data.store));
   const table = comparison(runs, past, arms);
   const took = formatDurationMs(performance.now() - started);
@@ -187,10 +187,7 @@ function comparison(runs: readonly Run[], past: RunPast, all: readonly Arm[]): s
     domain.name,
     perplexity(gapsOf(ddk)[d]?.teacherLoss ?? Number.NaN),
     perplexity(start[d]?.studentLoss ?? Number.NaN),
-    ...cells((gaps) => [
-      perplexity(gaps[d]?.studentLoss ?? Number.NaN),
-      (gaps[d]?.ratio ?? Number.NaN).toFixed(3),
-    ]),
+    ...cells((gaps) => [perplexity(gaps[d]?.studentLoss ?? Number.NaN), ratio(gaps[d]?.ratio ?? Number.NaN)]),
     percent(past.share(d)),
   ]);
   const mean = (values: readonly number[]) => values.reduce((s, v) => s + v, 0) / values.length;
@@ -200,7 +197,7 @@ function comparison(runs: readonly Run[], past: RunPast, all: readonly Arm[]): s
     mean(start.map((g) => g.studentLoss)).toFixed(3),
     ...cells((gaps) => [
       mean(gaps.map((g) => g.studentLoss)).toFixed(3),
-      Math.max(...gaps.map((g) => g.ratio)).toFixed(3),
+      ratio(Math.max(...gaps.map((g) => g.ratio))),
     ]),
     '',
   ];

@@ -25,6 +25,9 @@ export function isOver(run: Run): boolean {
   );
 }
 
+/** Whether the run gets on as long as somebody is at work on it. */
+export const isUnderWay = (run: Run): boolean => !isOver(run) && run.state !== RunState.PAUSED;
+
 /** The last interval whose gaps are known. */
 export const lastMeasured = (run: Run): Interval | undefined =>
   run.intervals.findLast((i) => i.gaps.length > 0);
@@ -59,7 +62,7 @@ export function gapTable(run: Run, past: RunPast): string {
       gap ? perplexity(gap.teacherLoss) : '–',
       start ? perplexity(start.studentLoss) : '–',
       gap ? perplexity(gap.studentLoss) : '–',
-      gap ? gap.ratio.toFixed(3) : '–',
+      gap ? ratio(gap.ratio) : '–',
       weight === undefined ? '–' : percent(weight),
       percent(past.share(d)),
     ];
@@ -82,5 +85,7 @@ export const perplexity = (loss: number): string => {
   const value = Math.exp(loss);
   return value >= 1000 ? value.toExponential(2) : value.toFixed(3);
 };
+/** A gap, with an exponent where a run has gone astray. */
+export const ratio = (value: number): string => (value >= 1e6 ? value.toExponential(2) : value.toFixed(3));
 export const percent = (fraction: number): string =>
   Number.isNaN(fraction) ? '–' : `${(100 * fraction).toFixed(1)} %`;

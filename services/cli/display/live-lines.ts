@@ -1,6 +1,6 @@
 // The lines of a live terminal, fitted to its width: progress with what is left of it, and the gap of every domain.
 import type { Run } from '#proto/ddk/v1/types';
-import { lastMeasured } from './describe-run.js';
+import { lastMeasured, ratio } from './describe-run.js';
 import type { Standing } from './narrate.js';
 
 const widestBar = 24;
@@ -24,7 +24,7 @@ export function gapLine(run: Run, columns: number): string {
   if (gaps.length === 0) return '';
   const line = (some: typeof gaps): string => {
     const others = gaps.length - some.length;
-    const cells = some.map((gap) => `${gap.domain} ${gap.ratio.toFixed(3)}`);
+    const cells = some.map((gap) => `${gap.domain} ${ratio(gap.ratio)}`);
     return ['gaps', ...cells, ...(others > 0 ? [`and ${others} smaller`] : [])].join('  ');
   };
   const all = line(gaps);

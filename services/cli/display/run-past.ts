@@ -1,6 +1,6 @@
 // What tables tell of a run's past: added up from its intervals, so that they need not be kept.
 import { DdkError } from '#base';
-import type { DomainGap, Interval, Run } from '#proto/ddk/v1/types';
+import type { DomainGap, Interval, IntervalRecord, Run } from '#proto/ddk/v1/types';
 import type { History } from '../history.js';
 
 export class RunPast {
@@ -31,7 +31,16 @@ export class RunPast {
     if (interval.index === 0) this.#start = interval.gaps;
     if (interval.index !== this.#trained || interval.checkpointDigest === '') return;
     this.#trained += 1;
-    for (const [domain, windows] of interval.windowsDrawn.entries())
+    this.#draw(interval.windowsDrawn);
+  }
+
+  /** Counts what is committed of the interval in hand, after all intervals before it. Nothing can be added after that. */
+  addInHand({ interval, windowsDrawn }: IntervalRecord): void {
+    if (interval === this.#trained) this.#draw(windowsDrawn);
+  }
+
+  #draw(windowsByDomain: readonly bigint[]): void {
+    for (const [domain, windows] of windowsByDomain.entries())
       this.#drawn[domain] = (this.#drawn[domain] ?? 0) + Number(windows);
   }
 

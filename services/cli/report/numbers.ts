@@ -2,17 +2,23 @@
 
 const unknown = '–';
 
-/** Three significant digits: 4.56, 45.6, 456, 4,560. */
+/** From here on an exponent says more than digits do. */
+const huge = 1e6;
+
+/** Three significant digits: 4.56, 45.6, 456, 4,560, 4.56e+7. */
 export function perplexity(value: number): string {
   if (!Number.isFinite(value)) return unknown;
-  return value >= 100 ? grouped(Math.round(value)) : value.toPrecision(3);
+  return value >= 100 ? large(value) : value.toPrecision(3);
 }
 
 /** 1.84× */
 export function ratio(value: number): string {
   if (!Number.isFinite(value)) return unknown;
-  return `${value >= 100 ? grouped(Math.round(value)) : value.toFixed(2)}×`;
+  return `${value >= 100 ? large(value) : value.toFixed(2)}×`;
 }
+
+const large = (value: number): string =>
+  value >= huge ? value.toExponential(2) : grouped(Math.round(value));
 
 /** 23.4 % */
 export function share(value: number): string {
@@ -23,13 +29,18 @@ export function share(value: number): string {
 export function measured(value: number): string {
   if (!Number.isFinite(value)) return unknown;
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2);
+  if (size !== 0 && (size < 1e-3 || size >= huge)) return value.toExponential(2);
   return size >= 1000 ? grouped(Math.round(value)) : String(Number(value.toPrecision(4)));
 }
 
 export function grouped(value: number): string {
   return Number.isFinite(value) ? value.toLocaleString('en-GB') : unknown;
 }
+
+/** `at step 1,200` */
+export const atStep = (step: number): string => `at step ${grouped(step)}`;
+
+export const capital = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 
 export function mean(values: readonly number[]): number {
   const finite = values.filter(Number.isFinite);

@@ -1,7 +1,7 @@
 // Which plots a report has, and what each is made of.
 import { type Line, linePlot } from './line-plot.js';
 import { mixturePlot } from './mixture-plot.js';
-import { measured, ratio, share } from './numbers.js';
+import { atStep, measured, ratio, share } from './numbers.js';
 import type { Plot } from './plot.js';
 import type { ReportData, ReportInterval } from './report-data.js';
 import type { StepFigure } from './step-summary.js';
@@ -98,7 +98,10 @@ function ratioPlot({ domains, intervals }: ReportData): Plot {
 function extremes(intervals: readonly ReportInterval[]): string {
   const worst = (interval: ReportInterval | undefined) =>
     Math.max(...(interval?.ratios.filter(Number.isFinite) ?? []));
-  const [from, to] = [worst(intervals[0]), worst(intervals.at(-1))];
+  const [first, last] = [intervals[0], intervals.at(-1)];
+  const [from, to] = [worst(first), worst(last)];
+  if (first && first === last)
+    return Number.isFinite(from) ? `The widest gap was ${ratio(from)} ${atStep(first.step)}.` : '';
   return Number.isFinite(from) && Number.isFinite(to)
     ? `The widest gap went from ${ratio(from)} to ${ratio(to)}.`
     : '';

@@ -1,7 +1,7 @@
 // A run as one HTML file: no scripts, nothing loaded from elsewhere, readable without seeing the plots.
 import { html, type Markup, markup, nothing } from './html.js';
 import { domainLegend } from './legend.js';
-import { geometricMean, grouped, measured, ratio } from './numbers.js';
+import { atStep, geometricMean, grouped, measured, ratio } from './numbers.js';
 import { drawPlot, type Plot } from './plot.js';
 import { intervalPlots, stepPlots } from './plots.js';
 import type { ReportData } from './report-data.js';
@@ -46,20 +46,23 @@ function date(text: string): string {
   return Number.isNaN(time.getTime()) ? text : `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-function tiles({ domains, intervalsPlanned, steps }: ReportData): Markup[] {
+function tiles({ domains, measuredAtStep, intervalsPlanned, steps }: ReportData): Markup[] {
   const ratios = (pick: 'startPerplexity' | 'finalPerplexity') =>
     domains.map((d) => d[pick] / d.teacherPerplexity);
   const widest = (values: readonly number[]) =>
     values.filter(Number.isFinite).reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   const start = ratios('startPerplexity');
   const final = ratios('finalPerplexity');
+  const note = (atStart: number): string => {
+    const parts = [
+      ...(measuredAtStep === undefined ? [] : [`measured ${atStep(measuredAtStep)}`]),
+      ...(measuredAtStep === 0 ? [] : [`${ratio(atStart)} at the start`]),
+    ];
+    return parts.join(', ');
+  };
   return [
-    tile(
-      'Mean gap to the teacher',
-      ratio(geometricMean(final)),
-      `${ratio(geometricMean(start))} at the start`,
-    ),
-    tile('Widest gap', ratio(widest(final)), `${ratio(widest(start))} at the start`),
+    tile('Mean gap to the teacher', ratio(geometricMean(final)), note(geometricMean(start))),
+    tile('Widest gap', ratio(widest(final)), note(widest(start))),
     tile(
       'Steps',
       grouped(steps.last?.step ?? 0),

@@ -13,6 +13,8 @@ export interface ReportData {
   /** Artifacts that make the run repeatable. */
   readonly digests: readonly DigestRow[];
   readonly domains: readonly ReportDomain[];
+  /** Steps applied when the final perplexities were measured; left out where those were all the steps of the run. */
+  readonly measuredAtStep?: number;
   /** In order: every one, or the first, the last, and every `everyNth` between them. The last one may have been measured only. */
   readonly intervals: readonly ReportInterval[];
   /** All that were given a mixture. */
@@ -40,6 +42,7 @@ export interface ReportDomain {
   readonly name: string;
   readonly teacherPerplexity: number;
   readonly startPerplexity: number;
+  /** As last measured. */
   readonly finalPerplexity: number;
   /** Share of the training positions that this domain received, 0 to 1. */
   readonly trainingShare: number;
@@ -60,6 +63,8 @@ export interface ReportInterval {
 
 export interface ComparisonArm {
   readonly name: string;
+  /** As {@link ReportData.measuredAtStep}. */
+  readonly measuredAtStep?: number;
   /** By domain. */
   readonly finalPerplexity: readonly number[];
 }

@@ -1,16 +1,23 @@
 // The tables of a report: results by domain, settings, digests, and the numbers behind the plots.
 import { html, type Markup, nothing } from './html.js';
 import { swatch } from './legend.js';
-import { geometricMean, grouped, measured, perplexity, ratio, share } from './numbers.js';
+import { atStep, capital, geometricMean, grouped, measured, perplexity, ratio, share } from './numbers.js';
 import type { ReportData, ReportDomain, SettingRow } from './report-data.js';
 import type { StepFigure, StepSummary } from './step-summary.js';
 
-export function domainTable({ domains, arms }: ReportData): Markup {
+export function domainTable({ domains, arms, measuredAtStep }: ReportData): Markup {
   const widest = Math.max(1, ...domains.map(gap).filter(Number.isFinite));
-  const armHeads = arms.map((arm) => html`<th scope="col" class="number">${arm.name}</th>`);
+  const armHeads = arms.map(
+    ({ name, measuredAtStep: step }) =>
+      html`<th scope="col" class="number">${step === undefined ? name : `${name} ${atStep(step)}`}</th>`,
+  );
+  const student =
+    measuredAtStep === undefined
+      ? "the student's final perplexity"
+      : `the perplexity of the student ${atStep(measuredAtStep)}, where it was last measured,`;
   return html`<div class="scroll"><table class="results">
-<caption>Perplexity on held-out text. The gap is the student's final perplexity over the teacher's${arms.length > 0 ? '; the best final perplexity of a row is bold' : ''}.</caption>
-<thead><tr><th scope="col">Domain</th><th scope="col" class="number">Teacher</th><th scope="col" class="number">Start</th><th scope="col" class="number">Final</th>${armHeads}<th scope="col">Gap</th><th scope="col" class="number">Share of training</th></tr></thead>
+<caption>Perplexity on held-out text. The gap is ${student} over the teacher's${arms.length > 0 ? '; the best perplexity of a row is bold' : ''}.</caption>
+<thead><tr><th scope="col">Domain</th><th scope="col" class="number">Teacher</th><th scope="col" class="number">Start</th><th scope="col" class="number">${measuredAtStep === undefined ? 'Final' : capital(atStep(measuredAtStep))}</th>${armHeads}<th scope="col">Gap</th><th scope="col" class="number">Share of training</th></tr></thead>
 <tbody>${domains.map((domain, index) => domainRow(domain, index, arms, widest))}</tbody>
 <tfoot>${domains.length > 1 ? meanRow(domains, arms, widest) : nothing}</tfoot>
 </table></div>`;
