@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
-import { readHolder } from '#store';
+import { openDataStore, readHolder } from '#store';
 import { type ServiceProcesses, startServices } from '../support/service-processes.js';
 import { domainNames, resultOf, succeeds, type TinyWorld, tinyWorld } from '../support/tiny-world.js';
 
@@ -69,7 +69,11 @@ test('no garbage is deleted while services are there, and what is shown of it do
     assert.match(stderr, /^ddk: Nothing is deleted while processes \d+, \d+, \d+ are at work in /);
     assert.ok(stderr.includes(`the scheduler at ${services.scheduler}: stop the services, then try again`));
   }
-  const { stdout } = await succeeds(world, ['gc']);
+  // As a process that is killed leaves it.
+  const orphan = await openDataStore(join(world.folder, '.ddk'));
+  await orphan.artifacts.put(Buffer.from('what nobody names'));
+  await orphan.close();
+  const { stdout } = await succeeds(world, ['gc', '--grace-minutes', '0']);
   assert.match(stdout, /^Nothing can be deleted while processes/m);
   assert.doesNotMatch(stdout, /--grace-minutes 0|ddk gc --delete/);
 });

@@ -64,7 +64,8 @@ type FileData = Uint8Array | string | AsyncIterable<Uint8Array | string>;
 async function writeSynced(path: string, data: FileData): Promise<void> {
   const handle = await open(path, 'wx');
   try {
-    await writeFile(handle, data);
+    if (typeof data === 'string' || data instanceof Uint8Array) await handle.writeFile(data);
+    else await writeFile(handle, data);
     await handle.sync();
   } finally {
     await handle.close();
