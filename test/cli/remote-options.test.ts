@@ -1,8 +1,6 @@
 // How a command line says where services are, and how they are reached.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import { Command } from 'commander';
 import { DdkError, silentLogger } from '#base';
 import { SchedulerServiceService } from '#proto/ddk/v1/scheduler';
@@ -14,6 +12,7 @@ import {
   type RemoteOptions,
   remoteOf,
 } from '../../services/cli/remote-options.js';
+import { writeSelfSigned } from '../support/certificates.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** What the options of `ddk watch ARGS` say. */
@@ -77,18 +76,18 @@ test('plain text beyond this machine is refused, and an evaluator has to be name
 });
 
 test('a scheduler behind TLS is reached with the files', async (t) => {
-  const tls = await certificate(t);
-  if (!tls) return t.skip('openssl is not installed');
+  // Self-signed: it is its own authority.
+  const { certPath, keyPath } = await writeSelfSigned(await temporaryFolder(t), 'own');
   const server = await startServer({
     address: '127.0.0.1:0',
     services: [service(SchedulerServiceService, emptyScheduler)],
     health: new Health({ logger: silentLogger }),
     logger: silentLogger,
-    security: { tls: { certPath: tls.cert, keyPath: tls.key, caPath: tls.cert } },
+    security: { tls: { certPath, keyPath, caPath: certPath } },
   });
   try {
     const where = ['--scheduler', server.address];
-    const files = ['--tls-ca', tls.cert, '--tls-cert', tls.cert, '--tls-key', tls.key];
+    const files = ['--tls-ca', certPath, '--tls-cert', certPath, '--tls-key', keyPath];
     const remote = remoteOf(parse(...where, ...files), false);
     assert.ok(remote);
     const { runs } = await withScheduler(remote, ({ scheduler }) =>
@@ -99,23 +98,6 @@ test('a scheduler behind TLS is reached with the files', async (t) => {
     await server.close();
   }
 });
-
-/** Self-signed: it is its own authority. */
-async function certificate(t: TestContext): Promise<{ cert: string; key: string } | undefined> {
-  const cwd = await temporaryFolder(t);
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' });
-  } catch {
-    return undefined;
-  }
-  const args = [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
-    ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'],
-    ...['-keyout', 'key.pem', '-out', 'cert.pem'],
-  ];
-  execFileSync('openssl', args, { cwd, stdio: 'ignore' });
-  return { cert: join(cwd, 'cert.pem'), key: join(cwd, 'key.pem') };
-}
 
 const unused = () => {
   throw new DdkError('unimplemented', 'not asked for here');

@@ -1,12 +1,12 @@
 // A client that gets no connection says why, as far as the system and TLS have said it.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { silentLogger } from '#base';
 import { createClient, Health, type RunningServer, type Security, startServer } from '#rpc';
+import { writeSelfSigned } from '../../support/certificates.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { EchoService, failure } from './echo.js';
 
@@ -28,26 +28,12 @@ async function refused(address: string, reason: RegExp, security: Security = {})
   }
 }
 
-/** Two certificates that know nothing of each other; undefined without openssl. */
-async function certificates(t: TestContext): Promise<((name: string) => string) | undefined> {
-  const cwd = await temporaryFolder(t);
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' });
-  } catch {
-    return undefined;
-  }
-  for (const name of ['own', 'other'])
-    execFileSync(
-      'openssl',
-      [
-        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
-        ...['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'],
-        ...['-keyout', `${name}.key`, '-out', `${name}.pem`],
-      ],
-      { cwd, stdio: 'ignore' },
-    );
-  await writeFile(join(cwd, 'junk.pem'), 'junk');
-  return (name) => join(cwd, name);
+/** Two certificates that know nothing of each other, and a file that is none. */
+async function certificates(t: TestContext): Promise<(name: string) => string> {
+  const folder = await temporaryFolder(t);
+  for (const name of ['own', 'other']) await writeSelfSigned(folder, name);
+  await writeFile(join(folder, 'junk.pem'), 'junk');
+  return (name) => join(folder, name);
 }
 
 test('nobody listens, or somebody who does not answer', async (t) => {
@@ -67,7 +53,6 @@ test('nobody listens, or somebody who does not answer', async (t) => {
 
 test('one side speaks TLS and the other does not, or neither knows the other', async (t) => {
   const file = await certificates(t);
-  if (!file) return t.skip('openssl is not installed');
   const identity = { certPath: file('own.pem'), keyPath: file('own.key') };
   const plain = await server(t);
   const sealed = await server(t, { tls: identity });
@@ -89,7 +74,6 @@ test('one side speaks TLS and the other does not, or neither knows the other', a
 
 test('PEM files that are none, or do not belong together, are named', async (t) => {
   const file = await certificates(t);
-  if (!file) return t.skip('openssl is not installed');
   const [junk, pem, key] = [file('junk.pem'), file('own.pem'), file('own.key')];
   for (const [tls, message] of [
     [{ caPath: junk }, /junk\.pem holds no PEM certificate; replace it/],

@@ -1,10 +1,9 @@
 // Plain text stays on this machine; beyond it there is TLS, with client certificates where an authority is given.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import path from 'node:path';
 import test from 'node:test';
 import { silentLogger } from '#base';
 import { createClient, Health, isLoopback, startServer } from '#rpc';
+import { writeSelfSigned } from '../../support/certificates.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { EchoService, failure, withEcho } from './echo.js';
 
@@ -67,24 +66,9 @@ test('a missing PEM file is named', () =>
   ));
 
 test('with TLS files, only callers with a certificate of the authority are served', async (t) => {
-  const folder = await temporaryFolder(t);
-  const file = (name: string): string => path.join(folder, name);
-  const openssl = (...args: string[]): void => {
-    execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-  };
-  try {
-    openssl('version');
-  } catch {
-    t.skip('openssl is not installed');
-    return;
-  }
-  openssl(
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
-    ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'],
-    ...['-keyout', 'key.pem', '-out', 'cert.pem'],
-  );
   // Self-signed: the certificate is its own authority, for both sides.
-  const tls = { certPath: file('cert.pem'), keyPath: file('key.pem'), caPath: file('cert.pem') };
+  const own = await writeSelfSigned(await temporaryFolder(t), 'own');
+  const tls = { ...own, caPath: own.certPath };
   await withEcho(
     {},
     async ({ client, server }) => {
@@ -92,7 +76,7 @@ test('with TLS files, only callers with a certificate of the authority are serve
       const refused = (why: string) =>
         failure('unavailable', new RegExp(`^no connection to ${server.address} \\(${why}\\); `));
       const stranger = await createClient(EchoService, server.address, {
-        security: { tls: { caPath: file('cert.pem') } },
+        security: { tls: { caPath: own.certPath } },
       });
       await assert.rejects(stranger.ask({ text: '' }, { timeoutMs: 3_000 }), refused('[^:]+'));
       stranger.close();
