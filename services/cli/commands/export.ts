@@ -28,7 +28,7 @@ export async function exportRun({ data, display }: Session, name: string, out: s
 }
 
 /** Why there is no student yet, or never will be, and the way on. */
-export function nothingToExport(run: Run): string {
+function nothingToExport(run: Run): string {
   const name = run.spec?.name ?? run.id;
   const extended =
     run.intervalsPlanned > (run.spec?.training?.intervals ?? 0)

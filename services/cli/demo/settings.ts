@@ -16,7 +16,7 @@ const seed = 1;
 /** Of every arm. */
 const steps = 300;
 /** The mixture follows the gaps so often. */
-const intervals = 6;
+const measuredIntervals = 6;
 
 /** What of each kind the student has seen before: much of two, little of two, nothing of the others. */
 const studentsPast: Readonly<Record<string, number>> = {
@@ -89,8 +89,10 @@ export function demoPlan(texts: readonly DomainText[]): DemoPlan {
 
 /** The same student, teacher, text, seed and number of tokens three times: DDK, and what one would do without it. */
 function arms(texts: readonly DomainText[], teacher: string, student: string): readonly [Arm, Arm, Arm] {
-  const spec = (name: string, policy: 'ddk' | 'uniform', gamma: number): Spec =>
-    specSchema.parse({
+  const spec = (name: string, policy: 'ddk' | 'uniform', gamma: number): Spec => {
+    // What does not follow the gaps is measured before and after alone.
+    const intervals = policy === 'ddk' ? measuredIntervals : 1;
+    return specSchema.parse({
       name,
       teacher,
       student,
@@ -100,16 +102,16 @@ function arms(texts: readonly DomainText[], teacher: string, student: string): r
       loss: { gamma },
       targets: { encoding: 'top_k', k: 16 },
       optimizer: { learningRate: 2e-3, minimumLearningRate: 2e-4, warmupSteps: 20 },
-      // What does not follow the gaps is measured before and after alone.
       training: {
-        intervals: policy === 'ddk' ? intervals : 1,
-        intervalSteps: steps / (policy === 'ddk' ? intervals : 1),
+        intervals,
+        intervalSteps: steps / intervals,
         batchSize: batch,
         checkpointSeconds: 10,
         seed,
       },
       runtime: { provider: 'auto' },
     });
+  };
   return [
     { title: 'DDK', spec: spec('demo-ddk', 'ddk', 1) },
     { title: 'KD, equal sampling', spec: spec('demo-kd-equal', 'uniform', 1) },

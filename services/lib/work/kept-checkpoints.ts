@@ -13,7 +13,7 @@ interface Work {
  * The rule: a run keeps the checkpoint it started from, its best one, its last one, those at both ends of its latest two
  * intervals, and what the records of its work build on. Its others may go; it can then no longer be forked from there.
  */
-export function keptCheckpoints(run: Run, work: readonly Work[]): ReadonlySet<string> {
+function keptCheckpoints(run: Run, work: readonly Work[]): ReadonlySet<string> {
   const named = [run.spec?.baseCheckpointDigest, run.bestCheckpointDigest, run.checkpointDigest];
   for (const { baseCheckpointDigest, checkpointDigest } of [...run.intervals.slice(-2), ...work])
     named.push(baseCheckpointDigest, checkpointDigest);
